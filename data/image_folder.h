@@ -1,0 +1,35 @@
+// An image data set as a tree root/domain/class/.../file, read by DomainBed's rules.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace dgsam {
+
+struct Sample {
+  std::filesystem::path path;
+  int label = 0;  // index into ImageFolder::classes
+};
+
+/// One environment: its samples class by class, in byte order of their paths. Splits index into this order.
+struct Domain {
+  std::string name;
+  std::vector<Sample> samples;
+};
+
+struct ImageFolder {
+  std::filesystem::path root;
+  std::vector<Domain> domains;       // sorted by name: the index is the environment id
+  std::vector<std::string> classes;  // sorted by name: the index is the label
+  std::vector<std::string> notes;    // one line for each thing skipped that a user may not expect
+};
+
+/// Reads the tree without decoding anything. Domains are the sub-directories of `root`, classes those of a domain, both
+/// in byte order; files are every image below a class (.jpg .jpeg .png .ppm .bmp .pgm .tif .tiff .webp, any case),
+/// directories visited in sorted order, file names sorted inside each. Names that start with a dot are skipped with a
+/// note; files with other extensions silently.
+/// Throws Error for a missing root, no domain, an empty domain or class, or class lists that differ between domains.
+ImageFolder open_image_folder(const std::filesystem::path& root);
+
+}  // namespace dgsam
