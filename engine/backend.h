@@ -1,0 +1,197 @@
+// THE page: every operation that the engine can do. A backend with a hole does not compile.
+//
+// Contract of every operation
+//   - Outputs are given; nothing here allocates tensors or decides shapes. Shapes, types and layouts are consistent
+//     already (the graph's ops inferred them); a backend checks what it relies on and throws Error otherwise.
+//   - Operands do not overlap, except where a line says "in place": there an output may be one of the inputs.
+//   - `Tensor{}` (no data) stands for an optional operand that is absent.
+//   - N H W C: input image; K output channels; R S filter; P Q output rows and columns. dx = d loss / d x.
+//   - Activations are f32, f64 or bf16. `master` = f64 for f64, else f32: the type of parameters, biases, statistics,
+//     losses and of every sum. Images may have either Layout; weights and matrices are dense.
+//   - Sums are taken in a fixed order: same inputs, same bits, for a given number of threads.
+//   - Operations may be asynchronous: they run in the order of the calls; download() and synchronize() wait.
+//   - What changes from step to step is read from device memory (StepCounters, optimizer scalars), never passed by
+//     value, so that a recorded step can be replayed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/core/buffer.h"
+#include "engine/core/tensor.h"
+
+namespace dgsam {
+
+/// Cross-correlation with a square stride and symmetric zero padding; the filter size is in the weights' shape.
+struct Conv2dSpec {
+  int stride = 1;
+  int padding = 0;
+  bool relu = false;  ///< forward only: y = max(y, 0) after bias and residual
+  bool operator==(const Conv2dSpec&) const = default;
+};
+
+struct PoolSpec {
+  int kernel = 3;
+  int stride = 2;
+  int padding = 1;  ///< padded positions never win
+  bool operator==(const PoolSpec&) const = default;
+};
+
+/// When a batch norm with batch statistics updates its running statistics.
+///   first_pass  only in pass 0 of a step: SAM's and DGSAM's perturbed passes leave them alone
+///   every_pass  in every pass
+///   never       not at all
+enum class RunningStatistics : std::uint8_t { first_pass, every_pass, never };
+
+struct BatchNormSpec {
+  double eps = 1e-5;
+  double momentum = 0.1;  ///< weight of the new batch; the running variance takes the unbiased one, as PyTorch does
+  RunningStatistics running = RunningStatistics::first_pass;
+};
+
+struct DropoutSpec {
+  double p = 0.5;        ///< probability of zeroing; survivors are scaled by 1/(1-p)
+  std::uint32_t layer = 0;  ///< tells dropout layers of one network apart
+};
+
+struct AdamSpec {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0;
+  bool decoupled = false;  ///< false: Adam, decay added to the gradient; true: AdamW, theta *= 1 - lr·decay first
+};
+
+struct SgdSpec {
+  double momentum = 0;
+  bool nesterov = false;
+  double weight_decay = 0;
+};
+
+/// i64[3] in device memory, one per pass: what random numbers and running statistics depend on.
+enum StepCounter { kCounterSeed, kCounterStep, kCounterPass, kStepCounters };
+
+/// f64[3] in device memory, one per step, for adam() and sgd().
+enum OptimizerScalar {
+  kLearningRate,
+  kBiasCorrection1,  ///< 1 - beta1^t
+  kBiasCorrection2,  ///< 1 - beta2^t
+  kOptimizerScalars
+};
+
+class Backend : public Allocator {
+ public:
+  // --- the device -------------------------------------------------------------------------------------------------
+  virtual std::string name() const = 0;
+  /// The image layout that this backend's convolutions are fastest in. Layers whose channel counts are no multiple of
+  /// kBlock use dense whatever this says.
+  virtual Layout preferred_layout(DType dtype) const = 0;
+  virtual void upload(const Tensor& to, const void* host) = 0;
+  virtual void download(void* host, const Tensor& from) = 0;
+  virtual void copy(const Tensor& from, const Tensor& to) = 0;  ///< same type
+  virtual void zero(const Tensor& x) = 0;
+  virtual void synchronize() = 0;
+
+  // --- convolution ------------------------------------------------------------------------------------------------
+  /// y[n,p,q,k] = act(b[k] + z[n,p,q,k] + sum_{r,s,c} x[n, p·stride+r-padding, q·stride+s-padding, c] · w[k,r,s,c])
+  /// x [N,H,W,C], w [K,R,S,C] of x's dtype, b [K] master or absent, z like y (the residual) or absent, y [N,P,Q,K].
+  virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
+                      const Conv2dSpec& spec) = 0;
+  /// dx = sum over k,r,s of the outputs that x fed. dy [N,P,Q,K], w [K,R,S,C], dx [N,H,W,C].
+  virtual void conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) = 0;
+  /// dw[k,r,s,c] = sum over n,p,q of dy[n,p,q,k] · x[n, p·stride+r-padding, q·stride+s-padding, c]. dw [K,R,S,C] master.
+  virtual void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dSpec& spec) = 0;
+  /// The gradient of everything behind a convolution's sum, in one pass over the activations:
+  ///   dz = (dy + dy2) ⊙ [y > 0],   db[k] = sum over n,p,q of dz[n,p,q,k]
+  /// dy2, y, dz and db may each be absent (no second gradient, no ReLU, sums only, no bias). Rank 2 or 4; db [K] master.
+  /// In place: dz may be dy or dy2.
+  virtual void bias_relu_grad(const Tensor& dy, const Tensor& dy2, const Tensor& y, const Tensor& dz,
+                              const Tensor& db) = 0;
+
+  // --- linear -----------------------------------------------------------------------------------------------------
+  /// y[n,k] = b[k] + sum_c x[n,c] · w[k,c]. x [N,C], w [K,C], b [K] master or absent, y [N,K].
+  virtual void linear(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y) = 0;
+  /// dx[n,c] = sum_k dy[n,k] · w[k,c]
+  virtual void linear_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx) = 0;
+  /// dw[k,c] = sum_n dy[n,k] · x[n,c]. dw master.
+  virtual void linear_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw) = 0;
+
+  // --- normalisation ----------------------------------------------------------------------------------------------
+  /// Frozen batch norm folded into the convolution before it (s = 1/sqrt(var + eps), per output channel k):
+  ///   folded_w[k] = gamma[k] s[k] w[k],   folded_b[k] = beta[k] - gamma[k] s[k] mean[k]
+  /// w [K,R,S,C] and all vectors [K] master; folded_w like w in any activation dtype (the cast is part of the fold).
+  virtual void fold_batch_norm(const Tensor& w, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+                               const Tensor& var, double eps, const Tensor& folded_w, const Tensor& folded_b) = 0;
+  /// dw[k] = gamma[k] s[k] dfw[k],   dgamma[k] = s[k] (<w[k], dfw[k]> - mean[k] dfb[k]),   dbeta[k] = dfb[k].
+  /// All master. In place: dw may be dfw, dbeta may be dfb.
+  virtual void fold_batch_norm_grad(const Tensor& w, const Tensor& gamma, const Tensor& mean, const Tensor& var,
+                                    double eps, const Tensor& dfw, const Tensor& dfb, const Tensor& dw,
+                                    const Tensor& dgamma, const Tensor& dbeta) = 0;
+  /// y = gamma (x - mean)·invstd + beta with the batch's own mean and biased variance per channel, which are written
+  /// to mean and invstd [C] master. running_mean/var [C] move by `momentum` when spec.running and the pass counter say
+  /// so. counters i64[kStepCounters].
+  virtual void batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
+                          const Tensor& running_var, const Tensor& counters, const Tensor& y, const Tensor& mean,
+                          const Tensor& invstd, const BatchNormSpec& spec) = 0;
+  /// xhat = (x - mean)·invstd;  dgamma = sum dy·xhat;  dbeta = sum dy;
+  /// dx = gamma·invstd/M · (M dy - dbeta - xhat dgamma), M = N·H·W. In place: dx may be dy.
+  virtual void batch_norm_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& invstd,
+                               const Tensor& dy, const Tensor& dx, const Tensor& dgamma, const Tensor& dbeta) = 0;
+  /// y = gamma (x - mean)·invstd + beta with statistics per image and group of C/groups channels: mean, invstd
+  /// [N, groups] master (biased variance).
+  virtual void group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& y,
+                          const Tensor& mean, const Tensor& invstd, int groups, double eps) = 0;
+  /// As batch_norm_grad, with M = H·W·C/groups and the sums weighted by gamma inside dx. In place: dx may be dy.
+  virtual void group_norm_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& invstd,
+                               const Tensor& dy, const Tensor& dx, const Tensor& dgamma, const Tensor& dbeta,
+                               int groups) = 0;
+
+  // --- element-wise and pooling -----------------------------------------------------------------------------------
+  /// y = max(x, 0). In place. (Its gradient is bias_relu_grad without db.)
+  virtual void relu(const Tensor& x, const Tensor& y) = 0;
+  /// y = a + b, same type. In place.
+  virtual void add(const Tensor& a, const Tensor& b, const Tensor& y) = 0;
+  /// y = x converted between f32, f64 and bf16; dense or same layout.
+  virtual void cast(const Tensor& x, const Tensor& y) = 0;
+  /// y[n,p,q,c] = the largest x in the window; winner u8 = its position r·kernel + s (the first one on ties), shaped
+  /// and laid out like y.
+  virtual void max_pool(const Tensor& x, const Tensor& y, const Tensor& winner, const PoolSpec& spec) = 0;
+  virtual void max_pool_grad(const Tensor& dy, const Tensor& winner, const Tensor& dx, const PoolSpec& spec) = 0;
+  /// y[n,c] = mean over h,w of x[n,h,w,c]. x [N,H,W,C], y [N,C] dense.
+  virtual void global_avg_pool(const Tensor& x, const Tensor& y) = 0;
+  /// dx[n,h,w,c] = dy[n,c] / (H·W).
+  virtual void global_avg_pool_grad(const Tensor& dy, const Tensor& dx) = 0;
+  /// y = x·mask/(1-p), mask drawn from (seed, step, pass, layer, element): see math/dropout.h. In place. Its gradient
+  /// is the same operation on dy: the mask is drawn again, not stored. Dense.
+  virtual void dropout(const Tensor& x, const Tensor& counters, const Tensor& y, const DropoutSpec& spec) = 0;
+
+  // --- loss -------------------------------------------------------------------------------------------------------
+  /// loss = mean over n of -log softmax(x[n])[labels[n]]; x [N,K], labels i32[N] in [0,K), loss [] master;
+  /// probabilities [N,K] master.
+  virtual void softmax_cross_entropy(const Tensor& x, const Tensor& labels, const Tensor& loss,
+                                     const Tensor& probabilities) = 0;
+  /// dx[n,k] = dloss (probabilities[n,k] - [k = labels[n]]) / N. dloss [] master.
+  virtual void softmax_cross_entropy_grad(const Tensor& dloss, const Tensor& probabilities, const Tensor& labels,
+                                          const Tensor& dx) = 0;
+  /// x[i] = value for all i.
+  virtual void fill(const Tensor& x, double value) = 0;
+
+  // --- flat vectors: parameters, gradients, optimizer state; all rank 1, f32 or f64 ---------------------------------
+  /// out f64[] = ||x||_2, summed in double in a fixed order.
+  virtual void norm(const Tensor& x, const Tensor& out) = 0;
+  /// y = alpha x + beta y; y is not read when beta is 0.
+  virtual void axpby(double alpha, const Tensor& x, double beta, const Tensor& y) = 0;
+  /// out = theta + rho g/(norm + eps), and out = theta where norm is 0. norm f64[]. In place.
+  virtual void ascend(const Tensor& theta, const Tensor& g, const Tensor& norm, double rho, double eps,
+                      const Tensor& out) = 0;
+  /// theta <- Adam(theta, gradient_scale·gradient); formulas in math/optimizer.h. m, v: the moments. scalars
+  /// f64[kOptimizerScalars].
+  virtual void adam(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& m,
+                    const Tensor& v, const Tensor& scalars, const AdamSpec& spec) = 0;
+  /// theta <- SGD(theta, gradient_scale·gradient). velocity may be absent when momentum is 0; it starts at zero, which
+  /// gives PyTorch's first step.
+  virtual void sgd(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& velocity,
+                   const Tensor& scalars, const SgdSpec& spec) = 0;
+};
+
+}  // namespace dgsam

@@ -1,0 +1,86 @@
+// Program: a graph with its memory, ready to be replayed. Building it costs; running it allocates nothing.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/core/flat_vector.h"
+#include "engine/graph/graph.h"
+#include "engine/graph/plan.h"
+
+namespace dgsam {
+
+/// The memory for intermediate values. Programs that never run at the same time (training, evaluation) share one.
+class Arena {
+ public:
+  explicit Arena(Backend& backend) : backend_(&backend) {}
+  /// To be called before the first run of a program; grows on the next address().
+  void reserve(std::size_t bytes);
+  std::size_t bytes() const { return wanted_; }
+  void* address();
+
+ private:
+  Backend* backend_;
+  std::size_t wanted_ = 0;
+  Buffer buffer_;
+};
+
+/// What a run works on. Addresses may differ from run to run: SAM evaluates one program at θ and at θ̃.
+struct Bindings {
+  const FlatVector* theta = nullptr;
+  const FlatVector* gradient = nullptr;    ///< may be null for a program without gradients
+  const FlatVector* statistics = nullptr;  ///< may be null for a model without
+  std::span<void* const> inputs;           ///< device addresses, in the order of graph.inputs()
+};
+
+/// Time, work and traffic of one node, summed over the profiled runs.
+struct NodeProfile {
+  double seconds = 0;
+  double flops = 0;
+  double bytes = 0;
+  int runs = 0;
+};
+
+class Program {
+ public:
+  Program(Graph graph, Backend& backend, std::shared_ptr<Arena> arena, MemoryMode mode = MemoryMode::shared);
+
+  void run(const Bindings& bindings);
+  /// As run, but waits after every node and adds its time to profile(). Slower in total than run.
+  void run_profiled(const Bindings& bindings);
+
+  const Graph& graph() const { return graph_; }
+  std::size_t arena_bytes() const { return plan_.bytes; }
+  /// A kept value; its bytes are valid until the next run of any program that shares the arena.
+  Tensor value(Value value) const;
+  /// Floating-point operations of one run.
+  double flops() const;
+  const std::vector<NodeProfile>& profile() const { return profile_; }
+  /// The list, one node a line: results, operation, operands, attributes, arena offset, and what dies there.
+  std::string dump() const;
+
+ private:
+  void bind(const Bindings& bindings);
+
+  struct Patch {  ///< an operand outside the arena
+    std::size_t operand;
+    Space space;
+    int slot;
+  };
+
+  Graph graph_;
+  Backend* backend_;
+  std::shared_ptr<Arena> arena_;
+  Plan plan_;
+  std::vector<Tensor> operands_;         ///< of all nodes, inputs then outputs of each
+  std::vector<std::size_t> first_;       ///< per node, its first operand; one more at the end
+  std::vector<std::size_t> in_arena_;    ///< operands that are relative to the arena
+  std::vector<std::size_t> in_arena_offset_;
+  std::vector<Patch> patches_;
+  void* arena_address_ = nullptr;
+  std::vector<NodeProfile> profile_;
+};
+
+}  // namespace dgsam
