@@ -1,0 +1,23 @@
+// SAM: sharpness-aware minimisation (Foret et al., ICLR 2021), on the mean loss of all domains.
+#pragma once
+
+#include "optim/method.h"
+
+namespace dgsam {
+
+class Sam : public Method {
+ public:
+  Sam(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int domains, double rho);
+  std::string name() const override { return "sam"; }
+  int domain_gradients() const override { return 2 * domains(); }
+
+ protected:
+  void run(const FlatVector& theta, Gradient& gradient) override;
+
+ private:
+  double rho_;
+  FlatVector g_;
+  FlatVector perturbed_;
+};
+
+}  // namespace dgsam
