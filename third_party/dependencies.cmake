@@ -7,7 +7,16 @@ find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(libjpeg-turbo QUIET)
-find_package(dnnl QUIET)
+
+# Debian's dnnl-config.cmake insists on OpenCL's development files, which the CPU library does not need.
+find_path(DGSAM_DNNL_INCLUDE dnnl.hpp)
+find_library(DGSAM_DNNL_LIBRARY dnnl)
+if(DGSAM_DNNL_INCLUDE AND DGSAM_DNNL_LIBRARY)
+  add_library(dgsam_dnnl INTERFACE)
+  target_include_directories(dgsam_dnnl SYSTEM INTERFACE ${DGSAM_DNNL_INCLUDE})
+  target_link_libraries(dgsam_dnnl INTERFACE ${DGSAM_DNNL_LIBRARY})
+endif()
+
 if(DGSAM_TESTS)
   find_package(doctest REQUIRED)
 endif()

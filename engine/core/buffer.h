@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <utility>
 
 namespace dgsam {
 
@@ -20,20 +20,31 @@ class Buffer {
  public:
   Buffer() = default;
   Buffer(Allocator& allocator, std::size_t bytes)
-      : memory_(bytes ? allocator.allocate(bytes) : nullptr, Release{&allocator, bytes}) {}
+      : allocator_(&allocator), data_(bytes ? allocator.allocate(bytes) : nullptr), bytes_(bytes) {}
+  Buffer(Buffer&& other) noexcept { swap(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    Buffer(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~Buffer() {
+    if (data_) allocator_->deallocate(data_, bytes_);
+  }
 
-  void* data() const { return memory_.get(); }
-  std::size_t bytes() const { return memory_ ? memory_.get_deleter().bytes : 0; }
+  void* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
   /// The address `offset` bytes in.
-  void* at(std::size_t offset) const { return static_cast<std::byte*>(memory_.get()) + offset; }
+  void* at(std::size_t offset) const { return static_cast<std::byte*>(data_) + offset; }
+
+  void swap(Buffer& other) noexcept {
+    std::swap(allocator_, other.allocator_);
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+  }
 
  private:
-  struct Release {
-    Allocator* allocator = nullptr;
-    std::size_t bytes = 0;
-    void operator()(void* address) const { allocator->deallocate(address, bytes); }
-  };
-  std::unique_ptr<void, Release> memory_;
+  Allocator* allocator_ = nullptr;
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace dgsam

@@ -6,13 +6,9 @@
 #include <cstdint>
 #include <string_view>
 
-namespace dgsam {
+#include "engine/core/host_device.h"
 
-#if defined(__CUDACC__)
-#define DGSAM_HOST_DEVICE __host__ __device__
-#else
-#define DGSAM_HOST_DEVICE
-#endif
+namespace dgsam {
 
 struct PhiloxBlock {
   std::uint32_t word[4];

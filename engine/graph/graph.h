@@ -36,9 +36,9 @@ struct ValueInfo {
 
 struct Node {
   std::shared_ptr<const Op> op;
-  std::vector<Value> in;   ///< Value{} for an absent optional operand
+  std::vector<Value> in;  ///< Value{} for an absent optional operand
   std::vector<Value> out;
-  std::string label;       ///< the layer it belongs to ("layer1.0.conv1"), for dumps and profiles
+  std::string label;  ///< the layer it belongs to ("layer1.0.conv1"), for dumps and profiles
 };
 
 class Graph {

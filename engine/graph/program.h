@@ -63,9 +63,14 @@ class Program {
 
  private:
   void bind(const Bindings& bindings);
+  void run_node(std::size_t node);
+  double node_flops(std::size_t node) const;
 
-  struct Patch {  ///< an operand outside the arena
-    std::size_t operand;
+  struct InArena {  ///< an operand whose address is known once the arena has one
+    std::size_t index, offset;
+  };
+  struct Bound {  ///< an operand outside the arena, whose address comes with each run
+    std::size_t index;
     Space space;
     int slot;
   };
@@ -74,11 +79,10 @@ class Program {
   Backend* backend_;
   std::shared_ptr<Arena> arena_;
   Plan plan_;
-  std::vector<Tensor> operands_;         ///< of all nodes, inputs then outputs of each
-  std::vector<std::size_t> first_;       ///< per node, its first operand; one more at the end
-  std::vector<std::size_t> in_arena_;    ///< operands that are relative to the arena
-  std::vector<std::size_t> in_arena_offset_;
-  std::vector<Patch> patches_;
+  std::vector<Tensor> operands_;    ///< of all nodes, inputs then outputs of each
+  std::vector<std::size_t> first_;  ///< per node, its first operand; one more at the end
+  std::vector<InArena> in_arena_;
+  std::vector<Bound> bound_;
   void* arena_address_ = nullptr;
   std::vector<NodeProfile> profile_;
 };

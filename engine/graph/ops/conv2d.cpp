@@ -1,0 +1,133 @@
+#include "engine/graph/ops/conv2d.h"
+
+#include <string>
+#include <utility>
+
+namespace dgsam {
+
+namespace {
+
+std::string window_text(const Conv2dSpec& spec) {
+  return "stride " + std::to_string(spec.stride) + ", padding " + std::to_string(spec.padding) +
+         (spec.relu ? ", relu" : "");
+}
+
+/// 2 · N·P·Q·K · R·S·C, whichever of the three convolutions it is.
+double conv_flops(const Type& y, const Type& w) {
+  return 2.0 * static_cast<double>(y.elements()) * static_cast<double>(w.elements()) / static_cast<double>(w.shape[0]);
+}
+
+/// in: dy, w; out: dx.
+class Conv2dDataGrad final : public Op {
+ public:
+  Conv2dDataGrad(const Conv2dSpec& spec, Type x) : spec_(spec), x_(std::move(x)) {}
+  std::string name() const override { return "conv2d_data_grad"; }
+  std::string attributes() const override { return window_text(spec_); }
+  std::vector<Type> infer(std::span<const Type>) const override { return {x_}; }
+  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+    backend.conv2d_data_grad(in[0], in[1], out[0], spec_);
+  }
+  double flops(std::span<const Type> in, std::span<const Type>) const override { return conv_flops(in[0], in[1]); }
+
+ private:
+  Conv2dSpec spec_;
+  Type x_;
+};
+
+/// in: x, dy; out: dw.
+class Conv2dWeightGrad final : public Op {
+ public:
+  Conv2dWeightGrad(const Conv2dSpec& spec, Shape w) : spec_(spec), w_(w) {}
+  std::string name() const override { return "conv2d_weight_grad"; }
+  std::string attributes() const override { return window_text(spec_); }
+  std::vector<Type> infer(std::span<const Type> in) const override {
+    return {{master_of(in[0].dtype), w_, Layout::dense}};
+  }
+  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+    backend.conv2d_weight_grad(in[0], in[1], out[0], spec_);
+  }
+  double flops(std::span<const Type> in, std::span<const Type> out) const override { return conv_flops(in[1], out[0]); }
+
+ private:
+  Conv2dSpec spec_;
+  Shape w_;
+};
+
+}  // namespace
+
+std::string Conv2d::attributes() const { return window_text(spec_); }
+
+std::vector<Type> Conv2d::infer(std::span<const Type> in) const {
+  const Type &x = in[kX], &w = in[kW];
+  require(x.shape.rank() == 4 && w.shape.rank() == 4 && x.shape[3] == w.shape[3], "conv2d: image ", x.text(),
+          " and weights ", w.text(), " do not fit (N,H,W,C and K,R,S,C with one C)");
+  require(w.dtype == x.dtype && w.layout == Layout::dense, "conv2d: weights ", w.text(), " for an image ", x.text());
+  const auto extent = [&](int axis) { return (x.shape[axis] + 2 * spec_.padding - w.shape[axis]) / spec_.stride + 1; };
+  require(x.shape[1] + 2 * spec_.padding >= w.shape[1] && x.shape[2] + 2 * spec_.padding >= w.shape[2],
+          "conv2d: the filter ", w.text(), " is larger than the padded image ", x.text());
+  const Type y{x.dtype, {x.shape[0], extent(1), extent(2), w.shape[0]}, out_layout_};
+  if (present(in[kBias])) {
+    require(in[kBias] == Type{master_of(x.dtype), {w.shape[0]}, Layout::dense}, "conv2d: bias ", in[kBias].text(),
+            " for ", y.text());
+  }
+  if (present(in[kResidual])) {
+    require(in[kResidual] == y, "conv2d: residual ", in[kResidual].text(), " for ", y.text());
+  }
+  return {y};
+}
+
+void Conv2d::run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const {
+  backend.conv2d(in[kX], in[kW], in[kBias], in[kResidual], out[0], spec_);
+}
+
+std::vector<Value> Conv2d::gradient(Graph& graph, const Node& node, std::span<const Value> dout) const {
+  const Value x = node.in[kX], w = node.in[kW], bias = node.in[kBias], residual = node.in[kResidual];
+  // One pass over the activations undoes the epilogue; without ReLU and bias there is nothing to undo.
+  Value dz = dout[0], db;
+  if (spec_.relu || graph.needs_gradient(bias)) {
+    const BiasReluGrad undone =
+        bias_relu_grad(graph, dout[0], spec_.relu ? node.out[0] : Value{}, spec_.relu, graph.needs_gradient(bias));
+    if (spec_.relu) dz = undone.dz;
+    db = undone.db;
+  }
+  Conv2dSpec plain = spec_;
+  plain.relu = false;
+  Value dx, dw;
+  if (graph.needs_gradient(w)) {
+    dw = graph.append_one(std::make_shared<Conv2dWeightGrad>(plain, graph.type(w).shape), {x, dz});
+  }
+  if (graph.needs_gradient(x)) {
+    dx = graph.append_one(std::make_shared<Conv2dDataGrad>(plain, graph.type(x)), {dz, w});
+  }
+  return {dx, dw, db, residual ? dz : Value{}};
+}
+
+double Conv2d::flops(std::span<const Type> in, std::span<const Type> out) const { return conv_flops(out[0], in[kW]); }
+
+std::vector<Type> BiasReluGradOp::infer(std::span<const Type> in) const {
+  const Type& dy = in[kDy];
+  for (const int other : {kDy2, kY}) {
+    require(!present(in[static_cast<std::size_t>(other)]) || in[static_cast<std::size_t>(other)] == dy,
+            "bias_relu_grad: operands ", dy.text(), " and ", in[static_cast<std::size_t>(other)].text());
+  }
+  return {want_dz_ ? dy : absent_type(),
+          want_db_ ? Type{master_of(dy.dtype), {dy.shape.last()}, Layout::dense} : absent_type()};
+}
+
+void BiasReluGradOp::run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const {
+  backend.bias_relu_grad(in[kDy], in[kDy2], in[kY], out[0], out[1]);
+}
+
+BiasReluGrad bias_relu_grad(Graph& graph, Value dy, Value y, bool want_dz, bool want_db) {
+  const std::vector<Value> out = graph.append(std::make_shared<BiasReluGradOp>(want_dz, want_db), {dy, Value{}, y});
+  return {out[0], out[1]};
+}
+
+Value conv2d(Graph& graph, Value x, Value w, Value bias, Value residual, const Conv2dSpec& spec) {
+  require(spec.stride >= 1 && spec.padding >= 0, "conv2d: stride ", spec.stride, ", padding ", spec.padding);
+  const Layout layout = graph.image_layout(graph.type(w).shape[0]);
+  return graph.append_one(std::make_shared<Conv2d>(spec, layout),
+                          {x, cast(graph, w, graph.type(x).dtype), bias, residual});
+}
+
+}  // namespace dgsam

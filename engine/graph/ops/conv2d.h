@@ -1,0 +1,44 @@
+// Convolution and what stands behind its sum: bias, residual, ReLU.
+#pragma once
+
+#include "engine/graph/ops.h"
+
+namespace dgsam {
+
+/// in: x, w, bias or none, residual or none; out: y. fuse_epilogues rebuilds it with more in its epilogue.
+class Conv2d final : public Op {
+ public:
+  Conv2d(const Conv2dSpec& spec, Layout out_layout) : spec_(spec), out_layout_(out_layout) {}
+  enum { kX, kW, kBias, kResidual };
+
+  const Conv2dSpec& spec() const { return spec_; }
+  Layout out_layout() const { return out_layout_; }
+
+  std::string name() const override { return "conv2d"; }
+  std::string attributes() const override;
+  std::vector<Type> infer(std::span<const Type> in) const override;
+  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override;
+  std::vector<Value> gradient(Graph& graph, const Node& node, std::span<const Value> dout) const override;
+  double flops(std::span<const Type> in, std::span<const Type> out) const override;
+
+ private:
+  Conv2dSpec spec_;
+  Layout out_layout_;
+};
+
+/// in: dy, dy2 or none, y or none; out: dz or none, db or none.
+class BiasReluGradOp final : public Op {
+ public:
+  BiasReluGradOp(bool want_dz, bool want_db) : want_dz_(want_dz), want_db_(want_db) {}
+  enum { kDy, kDy2, kY };
+
+  std::string name() const override { return "bias_relu_grad"; }
+  std::vector<Type> infer(std::span<const Type> in) const override;
+  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override;
+  bool in_place(int in, int out) const override { return (in == kDy || in == kDy2) && out == 0; }
+
+ private:
+  bool want_dz_, want_db_;
+};
+
+}  // namespace dgsam

@@ -1,0 +1,125 @@
+#include "engine/graph/program.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace dgsam {
+
+void Arena::reserve(std::size_t bytes) { wanted_ = std::max(wanted_, bytes); }
+
+void* Arena::address() {
+  if (buffer_.bytes() < wanted_) {
+    buffer_ = Buffer();  // free first: the old contents are no longer needed, and both may not fit
+    buffer_ = Buffer(*backend_, wanted_);
+  }
+  return buffer_.data();
+}
+
+Program::Program(Graph graph, Backend& backend, std::shared_ptr<Arena> arena, MemoryMode mode)
+    : graph_(std::move(graph)),
+      backend_(&backend),
+      arena_(std::move(arena)),
+      plan_(plan_memory(graph_, mode)),
+      profile_(graph_.nodes().size()) {
+  arena_->reserve(plan_.bytes);
+  for (const Node& node : graph_.nodes()) {
+    first_.push_back(operands_.size());
+    for (const auto& operands : {node.in, node.out}) {
+      for (const Value value : operands) {
+        operands_.push_back(value ? Tensor{nullptr, graph_.type(value)} : Tensor{});
+        if (!value) continue;
+        const ValueInfo& info = graph_.info(value);
+        if (info.space == Space::arena) {
+          in_arena_.push_back({operands_.size() - 1, plan_.offset[static_cast<std::size_t>(value.id)]});
+        } else {
+          bound_.push_back({operands_.size() - 1, info.space, info.slot});
+        }
+      }
+    }
+  }
+  first_.push_back(operands_.size());
+}
+
+void Program::bind(const Bindings& bindings) {
+  if (void* const address = arena_->address(); address != arena_address_) {
+    arena_address_ = address;
+    for (const InArena& operand : in_arena_) {
+      operands_[operand.index].data = static_cast<std::byte*>(address) + operand.offset;
+    }
+  }
+  require(bindings.inputs.size() == graph_.inputs().size(), "a program with ", graph_.inputs().size(),
+          " inputs was run with ", bindings.inputs.size());
+  const auto segment = [](const FlatVector* vector, int slot, const char* what) {
+    require(vector != nullptr, "a program was run without its ", what);
+    return vector->segment(slot).data;
+  };
+  for (const Bound& operand : bound_) {
+    void*& data = operands_[operand.index].data;
+    switch (operand.space) {
+      case Space::parameter:
+        data = segment(bindings.theta, operand.slot, "parameters");
+        break;
+      case Space::gradient:
+        data = segment(bindings.gradient, operand.slot, "gradient vector");
+        break;
+      case Space::statistic:
+        data = segment(bindings.statistics, operand.slot, "statistics");
+        break;
+      case Space::input:
+        data = bindings.inputs[static_cast<std::size_t>(operand.slot)];
+        break;
+      case Space::arena:
+        break;
+    }
+  }
+}
+
+void Program::run_node(std::size_t node) {
+  const std::size_t inputs = graph_.nodes()[node].in.size();
+  const std::span<const Tensor> operands(operands_.data() + first_[node], first_[node + 1] - first_[node]);
+  graph_.nodes()[node].op->run(*backend_, operands.first(inputs), operands.subspan(inputs));
+}
+
+void Program::run(const Bindings& bindings) {
+  bind(bindings);
+  for (std::size_t node = 0; node < graph_.nodes().size(); ++node) run_node(node);
+}
+
+void Program::run_profiled(const Bindings& bindings) {
+  bind(bindings);
+  backend_->synchronize();
+  for (std::size_t node = 0; node < graph_.nodes().size(); ++node) {
+    const auto start = std::chrono::steady_clock::now();
+    run_node(node);
+    backend_->synchronize();
+    NodeProfile& profile = profile_[node];
+    profile.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    profile.flops += node_flops(node);
+    for (std::size_t operand = first_[node]; operand < first_[node + 1]; ++operand) {
+      if (operands_[operand]) profile.bytes += static_cast<double>(operands_[operand].bytes());
+    }
+    ++profile.runs;
+  }
+}
+
+Tensor Program::value(Value value) const {
+  const std::size_t offset = plan_.offset[static_cast<std::size_t>(value.id)];
+  const auto kept = std::find(graph_.kept().begin(), graph_.kept().end(), value);
+  require(kept != graph_.kept().end() && offset != Plan::kNone, "value %", value.id, " was not kept");
+  require(arena_address_ != nullptr, "value %", value.id, " was read before the first run");
+  return {static_cast<std::byte*>(arena_address_) + offset, graph_.type(value)};
+}
+
+double Program::node_flops(std::size_t node) const {
+  const Node& at = graph_.nodes()[node];
+  return at.op->flops(graph_.types(at.in), graph_.types(at.out));
+}
+
+double Program::flops() const {
+  double flops = 0;
+  for (std::size_t node = 0; node < graph_.nodes().size(); ++node) flops += node_flops(node);
+  return flops;
+}
+
+}  // namespace dgsam
