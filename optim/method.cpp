@@ -1,0 +1,128 @@
+#include "optim/method.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string_view>
+#include <utility>
+
+#include "engine/core/check.h"
+#include "engine/core/rng.h"
+#include "optim/dgsam.h"
+#include "optim/erm.h"
+#include "optim/sam.h"
+
+namespace dgsam {
+namespace {
+
+template <class T>
+std::vector<double> download_as_double(Backend& backend, void* data, std::size_t count) {
+  std::vector<T> values(count);
+  backend.download(values.data(), {data, {dtype_of<T>, {static_cast<std::int64_t>(count)}, Layout::dense}});
+  return {values.begin(), values.end()};
+}
+
+std::vector<int> zero_to(int count) {
+  std::vector<int> values(static_cast<std::size_t>(count));
+  std::iota(values.begin(), values.end(), 0);
+  return values;
+}
+
+}  // namespace
+
+void require_finite(const StepReport& report, std::int64_t step, const std::vector<std::string>& domain_names) {
+  const auto check = [&](std::size_t pass, double value, std::string_view quantity) {
+    if (std::isfinite(value)) return;
+    const int domain = report.domains[pass];
+    fail("step ", step, ", pass ", pass + 1, " of ", report.losses.size(), ": the ", quantity, " of ",
+         domain == StepReport::kMean ? "all domains together"
+                                     : "domain " + domain_names.at(static_cast<std::size_t>(domain)),
+         " is ", value, "; lower the learning rate or rho, or check the images and the weights");
+  };
+  for (std::size_t pass = 0; pass < report.losses.size(); ++pass) {
+    check(pass, report.losses[pass], "loss");
+    check(pass, report.norms[pass], "gradient norm");
+  }
+}
+
+DomainOrder random_order(int domains, std::uint64_t seed) {
+  return [domains, seed](std::int64_t step) {
+    std::vector<int> order = zero_to(domains);
+    RandomStream random(seed, "domain-order", static_cast<std::uint64_t>(step));
+    for (std::size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[random.below(left)]);
+    return order;
+  };
+}
+
+DomainOrder fixed_order(int domains) {
+  return [order = zero_to(domains)](std::int64_t) { return order; };
+}
+
+Method::Method(Backend& backend, BaseOptimizer& base, const FlatVector& theta, DomainOrder order, int domains,
+               int passes)
+    : backend_(&backend),
+      base_(&base),
+      order_of_step_(std::move(order)),
+      domains_(domains),
+      dtype_(theta.dtype()),
+      losses_(backend, static_cast<std::size_t>(passes) * size_of(dtype_)),
+      norms_(backend, static_cast<std::size_t>(passes) * size_of(DType::f64)) {
+  require(domains >= 1, "a training method needs at least one domain, not ", domains);
+  require(order_of_step_ != nullptr, "DGSAM needs a domain order");
+}
+
+void Method::step(std::int64_t step, FlatVector& theta, Gradient& gradient) {
+  require(gradient.domains() == domains_, "a method for ", domains_, " domains was given a gradient of ",
+          gradient.domains());
+  order_ = order_of_step_(step);
+  const std::vector<int> all = zero_to(domains_);
+  require(std::is_permutation(order_.begin(), order_.end(), all.begin(), all.end()), "the domain order of step ", step,
+          " is no permutation of 0..", domains_ - 1);
+  gradient.begin_step(step, order_);
+  base_->begin_update();
+  batches_.clear();
+  run(theta, gradient);
+}
+
+StepReport Method::report() const {
+  const std::size_t passes = batches_.size();
+  StepReport report;
+  report.losses = dtype_ == DType::f64 ? download_as_double<double>(*backend_, losses_.data(), passes)
+                                       : download_as_double<float>(*backend_, losses_.data(), passes);
+  report.norms = download_as_double<double>(*backend_, norms_.data(), passes);
+  for (const int batch : batches_)
+    report.domains.push_back(batch == StepReport::kMean ? batch : order_[static_cast<std::size_t>(batch)]);
+  return report;
+}
+
+Tensor Method::pass(Gradient& gradient, int j, const FlatVector& at, const FlatVector& g) {
+  gradient.of_batch(j, at, g, loss_slot());
+  return end_pass(j, g);
+}
+
+Tensor Method::mean_pass(Gradient& gradient, const FlatVector& at, const FlatVector& g) {
+  gradient.of_mean(at, g, loss_slot());
+  return end_pass(StepReport::kMean, g);
+}
+
+Tensor Method::loss_slot() const {
+  return {losses_.at(batches_.size() * size_of(dtype_)), {dtype_, {}, Layout::dense}};
+}
+
+Tensor Method::end_pass(int batch, const FlatVector& g) {
+  const Tensor norm{norms_.at(batches_.size() * size_of(DType::f64)), {DType::f64, {}, Layout::dense}};
+  backend_->norm(g.all(), norm);
+  batches_.push_back(batch);
+  return norm;
+}
+
+std::unique_ptr<Method> make_method(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int domains,
+                                    const MethodOptions& options) {
+  require(options.rho >= 0 && std::isfinite(options.rho), "--rho must be 0 or more, not ", options.rho);
+  if (options.name == "erm") return std::make_unique<Erm>(backend, base, theta, domains);
+  if (options.name == "sam") return std::make_unique<Sam>(backend, base, theta, domains, options.rho);
+  if (options.name == "dgsam") return std::make_unique<Dgsam>(backend, base, theta, domains, options);
+  fail("--algorithm must be erm, sam or dgsam, not '", options.name, "'");
+}
+
+}  // namespace dgsam
