@@ -2,11 +2,15 @@
 #   nlohmann-json3-dev  JSON                         libcli11-dev       command lines
 #   libstb-dev          PNG/BMP/PNM/GIF, fallback    libturbojpeg0-dev  JPEG with PIL's settings
 #   libdnnl-dev         convolution and matmul       doctest-dev        tests
+#   zlib1g-dev          gzipped IDX files
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(libjpeg-turbo QUIET)
+find_package(ZLIB REQUIRED)
+# Not find_package(libjpeg-turbo): its file stops CMake where libturbojpeg0-dev is installed without libjpeg62-turbo-dev.
+find_path(DGSAM_TURBOJPEG_INCLUDE turbojpeg.h)
+find_library(DGSAM_TURBOJPEG turbojpeg)
 
 # Debian's dnnl-config.cmake insists on OpenCL's development files, which the CPU library does not need.
 find_path(DGSAM_DNNL_INCLUDE dnnl.hpp)

@@ -1,0 +1,24 @@
+// The two decoders behind decode_image, and whole-file reading.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/image.h"
+
+namespace dgsam {
+
+/// Throws Error naming the path.
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path);
+
+/// Throws Error for an image larger than PIL would open (178,956,970 pixels): a damaged or hostile header.
+void require_plausible_size(std::int64_t width, std::int64_t height, const std::string& name);
+
+/// True when decode_jpeg is libjpeg-turbo's; otherwise stb_image decodes JPEG and decode_jpeg must not be called.
+bool have_turbojpeg();
+Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name);
+
+}  // namespace dgsam

@@ -1,0 +1,117 @@
+#include "data/image_folder.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string_view>
+#include <utility>
+
+#include "engine/core/check.h"
+
+namespace dgsam {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The entries of one directory by kind, names in byte order (char_traits compares as unsigned).
+struct Listing {
+  std::vector<std::string> directories, files;
+};
+
+/// Counts the names that start with a dot: editors and macOS leave whole trees of them.
+struct DotNames {
+  std::size_t count = 0;
+  std::string first;
+};
+
+Listing list_directory(const fs::path& path, DotNames& dots) {
+  Listing listing;
+  std::error_code error;
+  for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with('.')) {
+      if (dots.count++ == 0 || entry->path().string() < dots.first) dots.first = entry->path().string();
+    } else {
+      std::error_code dangling;  // a dangling link is neither; decoding it names it
+      (entry->is_directory(dangling) ? listing.directories : listing.files).push_back(name);
+    }
+  }
+  require(!error, path.string(), ": cannot be listed (", error.message(), ")");
+  std::sort(listing.directories.begin(), listing.directories.end());
+  std::sort(listing.files.begin(), listing.files.end());
+  return listing;
+}
+
+bool is_image_name(const std::string& name) {
+  static constexpr std::array<std::string_view, 9> kExtensions = {".jpg", ".jpeg", ".png",  ".ppm", ".bmp",
+                                                                  ".pgm", ".tif",  ".tiff", ".webp"};
+  std::string extension = fs::path(name).extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+}
+
+/// Every directory at and below `path` with the images it holds.
+void walk(const fs::path& path, std::vector<std::pair<std::string, std::vector<std::string>>>& found, DotNames& dots) {
+  Listing listing = list_directory(path, dots);
+  std::erase_if(listing.files, [](const std::string& name) { return !is_image_name(name); });
+  found.emplace_back(path.string(), std::move(listing.files));
+  for (const std::string& name : listing.directories) walk(path / name, found, dots);
+}
+
+/// torchvision sorts the walked directories by their whole path, which is not the order of a depth-first walk:
+/// "a-b" comes before "a/c".
+void append_class(const fs::path& path, int label, std::vector<Sample>& samples, DotNames& dots) {
+  const std::size_t before = samples.size();
+  std::vector<std::pair<std::string, std::vector<std::string>>> directories;
+  walk(path, directories, dots);
+  std::sort(directories.begin(), directories.end());
+  for (const auto& [directory, names] : directories) {
+    for (const std::string& name : names) samples.push_back({fs::path(directory) / name, label});
+  }
+  require(samples.size() > before, path.string(), ": this class folder holds no image");
+}
+
+/// The first class that only one of two lists has, said as a sentence.
+std::string class_difference(const std::string& a, const std::vector<std::string>& in_a, const std::string& b,
+                             const std::vector<std::string>& in_b) {
+  for (const std::string& name : in_a) {
+    if (!std::binary_search(in_b.begin(), in_b.end(), name)) return "'" + name + "' is in '" + a + "' only";
+  }
+  for (const std::string& name : in_b) {
+    if (!std::binary_search(in_a.begin(), in_a.end(), name)) return "'" + name + "' is in '" + b + "' only";
+  }
+  return "";
+}
+
+}  // namespace
+
+ImageFolder open_image_folder(const fs::path& root) {
+  std::error_code unknown;
+  require(fs::is_directory(root, unknown), root.string(),
+          ": no such directory; expected a tree root/domain/class/file");
+  ImageFolder folder{.root = root, .domains = {}, .classes = {}, .notes = {}};
+  DotNames dots;
+  const std::vector<std::string> names = list_directory(root, dots).directories;
+  require(!names.empty(), root.string(), ": holds no domain; expected a tree root/domain/class/file");
+
+  for (const std::string& name : names) {
+    const std::vector<std::string> classes = list_directory(root / name, dots).directories;
+    require(!classes.empty(), (root / name).string(), ": this domain holds no class folder; expected a tree ",
+            root.string(), "/domain/class/file");
+    if (folder.domains.empty()) folder.classes = classes;
+    const std::string difference = class_difference(names.front(), folder.classes, name, classes);
+    require(difference.empty(), root.string(), ": domains '", names.front(), "' and '", name,
+            "' have different classes: ", difference, "; labels would not agree");
+    Domain domain{name, {}};
+    for (std::size_t label = 0; label < classes.size(); ++label)
+      append_class(root / name / classes[label], static_cast<int>(label), domain.samples, dots);
+    folder.domains.push_back(std::move(domain));
+  }
+  if (dots.count > 0)
+    folder.notes.push_back("skipped " + std::to_string(dots.count) + " name(s) that start with a dot, such as " +
+                           dots.first);
+  return folder;
+}
+
+}  // namespace dgsam
