@@ -1,0 +1,40 @@
+// The values of a network's parameters and statistics: initialised, loaded, saved.
+//
+// Files are safetensors with the tensors of a PyTorch state_dict: same names, convolution weights K,C,R,S (here
+// K,R,S,C), and `num_batches_tracked` beside each pair of running statistics.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/core/flat_vector.h"
+#include "engine/graph/graph.h"
+
+namespace dgsam {
+
+/// PyTorch's default initialisation, as each parameter's Init says. A tensor's values depend on the seed and its name
+/// alone.
+void initialise(const Graph& graph, Backend& backend, const FlatVector& theta, std::uint64_t seed);
+/// Running means 0, running variances 1.
+void initialise_statistics(const Graph& graph, Backend& backend, const FlatVector& statistics);
+
+struct LoadReport {
+  bool head_reinitialised = false;
+  std::vector<std::string> notes;  ///< for the user, one line each
+};
+
+/// Loads a backbone. The head is the layer declared last (`fc`, `classifier`). If the file's head has another number of
+/// classes, or if the file has none, theta keeps the head it has and the report says so. `num_batches_tracked` is
+/// ignored. Any other tensor that is missing, extra or of another shape is an Error that lists them all; theta and
+/// statistics are then unchanged.
+LoadReport load_weights(const std::string& path, const Graph& graph, Backend& backend, const FlatVector& theta,
+                        const FlatVector& statistics);
+
+/// Writes F32, or F64 when theta is f64, so that PyTorch's load_state_dict(strict=True) takes it. Atomic, and the same
+/// values give the same bytes.
+void save_weights(const std::string& path, const Graph& graph, Backend& backend, const FlatVector& theta,
+                  const FlatVector& statistics, const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace dgsam
