@@ -1,0 +1,123 @@
+// Flat vectors. All of it is memory bound: the bytes per f32 element are 4 (norm), 8 or 12 (axpby), 12 (ascend),
+// 28 (adam) and 20 (sgd with momentum).
+#include <cmath>
+
+#include "engine/cpu/cpu_backend.h"
+#include "engine/cpu/parallel.h"
+#include "engine/cpu/types.h"
+#include "engine/math/ascent.h"
+#include "engine/math/optimizer.h"
+
+namespace dgsam {
+namespace {
+
+constexpr std::int64_t kNormChunk = 4096;
+
+/// Sum of squares in double, in 16 interleaved lanes that are added up in order.
+template <class T>
+double sum_of_squares(const T* x, std::int64_t count) {
+  constexpr std::int64_t kLanes = 16;
+  double lane[kLanes] = {};
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+#pragma omp simd
+    for (std::int64_t j = 0; j < kLanes; ++j) {
+      const double value = static_cast<double>(x[i + j]);
+      lane[j] += value * value;
+    }
+  }
+  for (; i < count; ++i) lane[0] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  double sum = 0;
+  for (const double part : lane) sum += part;
+  return sum;
+}
+
+const double* read_scalars(const char* op, const Tensor& scalars) {
+  check(op, "scalars", scalars, {DType::f64, {kOptimizerScalars}});
+  return scalars.as<double>();
+}
+
+}  // namespace
+
+void CpuBackend::norm(const Tensor& x, const Tensor& out) {
+  check("norm", "out", out, {DType::f64, {}});
+  with_master(x.dtype(), "norm", [&]<class T>() {
+    const T* values = x.as<T>();
+    const std::int64_t chunks = (x.elements() + kNormChunk - 1) / kNormChunk;
+    double* partial = static_cast<double*>(scratch(static_cast<std::size_t>(chunks) * sizeof(double)));
+    parallel_chunks(threads_, x.elements(), kNormChunk, [=](std::int64_t begin, std::int64_t end) {
+      partial[begin / kNormChunk] = sum_of_squares(values + begin, end - begin);
+    });
+    double sum = 0;
+    for (std::int64_t i = 0; i < chunks; ++i) sum += partial[i];
+    *out.as<double>() = std::sqrt(sum);
+  });
+}
+
+void CpuBackend::axpby(double alpha, const Tensor& x, double beta, const Tensor& y) {
+  check("axpby", "y", y, x.type);
+  with_master(x.dtype(), "axpby", [&]<class T>() {
+    const auto a = static_cast<T>(alpha), b = static_cast<T>(beta);
+    const T* from = x.as<T>();
+    T* to = y.as<T>();
+    if (beta == 0) {
+      parallel_elements(threads_, x.elements(), [=](std::int64_t i) { to[i] = a * from[i]; });
+    } else {
+      parallel_elements(threads_, x.elements(), [=](std::int64_t i) { to[i] = a * from[i] + b * to[i]; });
+    }
+  });
+}
+
+void CpuBackend::ascend(const Tensor& theta, const Tensor& g, const Tensor& norm, double rho, double eps,
+                        const Tensor& out) {
+  check("ascend", "g", g, theta.type);
+  check("ascend", "norm", norm, {DType::f64, {}});
+  check("ascend", "out", out, theta.type);
+  with_master(theta.dtype(), "ascend", [&]<class T>() {
+    const auto scale = static_cast<T>(ascent_scale(*norm.as<double>(), rho, eps));
+    const T *from = theta.as<T>(), *gradient = g.as<T>();
+    T* to = out.as<T>();
+    parallel_elements(threads_, theta.elements(), [=](std::int64_t i) { to[i] = from[i] + scale * gradient[i]; });
+  });
+}
+
+void CpuBackend::adam(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& m,
+                      const Tensor& v, const Tensor& scalars, const AdamSpec& spec) {
+  check("adam", "gradient", gradient, theta.type);
+  check("adam", "m", m, theta.type);
+  check("adam", "v", v, theta.type);
+  const double* scalar = read_scalars("adam", scalars);
+  with_master(theta.dtype(), "adam", [&]<class T>() {
+    const AdamStep<T> step =
+        adam_step<T>(spec, gradient_scale, scalar[kLearningRate], scalar[kBiasCorrection1], scalar[kBiasCorrection2]);
+    const T* g = gradient.as<T>();
+    T *parameter = theta.as<T>(), *first = m.as<T>(), *second = v.as<T>();
+    parallel_elements(threads_, theta.elements(),
+                      [=](std::int64_t i) { adam_update(step, g[i], parameter[i], first[i], second[i]); });
+  });
+}
+
+void CpuBackend::sgd(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& velocity,
+                     const Tensor& scalars, const SgdSpec& spec) {
+  check("sgd", "gradient", gradient, theta.type);
+  check_optional("sgd", "velocity", velocity, theta.type);
+  require(velocity || spec.momentum == 0, "sgd: momentum ", spec.momentum, " needs a velocity");
+  const double* scalar = read_scalars("sgd", scalars);
+  with_master(theta.dtype(), "sgd", [&]<class T>() {
+    const SgdStep<T> step = sgd_step<T>(spec, gradient_scale, scalar[kLearningRate]);
+    const T* g = gradient.as<T>();
+    T* parameter = theta.as<T>();
+    if (velocity) {
+      T* buffer = velocity.as<T>();
+      parallel_elements(threads_, theta.elements(),
+                        [=](std::int64_t i) { sgd_update(step, g[i], parameter[i], buffer[i]); });
+    } else {
+      parallel_elements(threads_, theta.elements(), [=](std::int64_t i) {
+        T none = 0;
+        sgd_update(step, g[i], parameter[i], none);
+      });
+    }
+  });
+}
+
+}  // namespace dgsam
