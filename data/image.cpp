@@ -1,10 +1,13 @@
 #include "data/image.h"
 
 #include <algorithm>
+#include <cctype>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <limits>
 #include <memory>
+#include <string_view>
 
 #include "data/image_file.h"
 #include "engine/core/check.h"
@@ -37,15 +40,24 @@ std::uint32_t little_endian(std::span<const std::uint8_t> bytes, std::size_t at)
   return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | static_cast<std::uint32_t>(bytes[at + 3]) << 24;
 }
 
+/// The size of a binary PNM file: magic, width, height, largest value, one white space, the values.
+std::size_t pnm_file_size(std::span<const std::uint8_t> bytes) {
+  std::size_t at = 2, numbers[3] = {};
+  for (std::size_t& number : numbers) {
+    for (bool comment = false; at < bytes.size() && (comment || !std::isdigit(bytes[at])); ++at)
+      comment = bytes[at] == '#' || (comment && bytes[at] != '\n');
+    for (; at < bytes.size() && std::isdigit(bytes[at]); ++at) number = 10 * number + (bytes[at] - '0');
+  }
+  return at + 1 + numbers[0] * numbers[1] * (bytes[1] == '6' ? 3 : 1) * (numbers[2] > 255 ? 2 : 1);
+}
+
 /// Bytes an uncompressed format needs in the file: stb_image reads zeros past the end of BMP and PNM files.
 std::size_t least_file_size(std::span<const std::uint8_t> bytes, std::int64_t width, std::int64_t height) {
   if (starts_with(bytes, "BM") && bytes.size() >= 54 && little_endian(bytes, 14) >= 40) {
     const std::int64_t bits = little_endian(bytes, 28) & 0xFFFF, row = (width * bits + 31) / 32 * 4;
     return little_endian(bytes, 10) + static_cast<std::size_t>(row * height);
   }
-  if (starts_with(bytes, "P5")) return static_cast<std::size_t>(width * height);
-  if (starts_with(bytes, "P6")) return static_cast<std::size_t>(3 * width * height);
-  return 0;
+  return starts_with(bytes, "P5") || starts_with(bytes, "P6") ? pnm_file_size(bytes) : 0;
 }
 
 Image decode_by_stb(std::span<const std::uint8_t> bytes, const std::string& name) {
@@ -55,7 +67,7 @@ Image decode_by_stb(std::span<const std::uint8_t> bytes, const std::string& name
   require(stbi_info_from_memory(bytes.data(), length, &width, &height, &channels) != 0, name,
           ": not a JPEG, PNG, BMP, PNM or GIF image (", stbi_failure_reason(), ")");
   require_plausible_size(width, height, name);
-  require(bytes.size() > least_file_size(bytes, width, height), name, ": truncated image");
+  require(bytes.size() >= least_file_size(bytes, width, height), name, ": truncated image");
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
       stbi_load_from_memory(bytes.data(), length, &width, &height, &channels, 3), stbi_image_free);
   require(pixels != nullptr, name, ": damaged or truncated image (", stbi_failure_reason(), ")");
