@@ -1,0 +1,97 @@
+// The update rules and the methods once more, as loops over std::vector: what the engine is compared with.
+#pragma once
+
+#include <cmath>
+#include <vector>
+
+#include "optim/base_optimizer.h"
+#include "optim/method.h"
+#include "tests/optim/quadratics.h"
+
+namespace dgsam {
+
+/// PyTorch's Adam, AdamW and SGD, line by line from its documentation.
+struct ReferenceOptimizer {
+  OptimizerOptions options;
+  Vector m = {}, v = {};
+  int t = 0;
+
+  Vector update(Vector theta, const Vector& d) {
+    m.resize(theta.size());
+    v.resize(theta.size());
+    ++t;
+    const double lr = options.learning_rate, decay = options.weight_decay;
+    for (std::size_t i = 0; i < theta.size(); ++i) {
+      double g = d[i];
+      if (options.name == "adamw") {
+        theta[i] -= lr * decay * theta[i];
+      } else {
+        g += decay * theta[i];
+      }
+      if (options.name == "sgd") {
+        m[i] = t == 1 ? g : options.momentum * m[i] + g;
+        theta[i] -= lr * (options.nesterov ? g + options.momentum * m[i] : m[i]);
+        continue;
+      }
+      m[i] = options.beta1 * m[i] + (1 - options.beta1) * g;
+      v[i] = options.beta2 * v[i] + (1 - options.beta2) * g * g;
+      const double m_hat = m[i] / (1 - std::pow(options.beta1, t));
+      const double v_hat = v[i] / (1 - std::pow(options.beta2, t));
+      theta[i] -= lr * m_hat / (std::sqrt(v_hat) + options.eps);
+    }
+    return theta;
+  }
+};
+
+inline double norm_of(const Vector& x) {
+  double sum = 0;
+  for (const double value : x) sum += value * value;
+  return std::sqrt(sum);
+}
+
+/// y + alpha x
+inline Vector plus(Vector y, double alpha, const Vector& x) {
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] += alpha * x[i];
+  return y;
+}
+
+inline Vector mean_gradient(const std::vector<Quadratic>& domains, const Vector& theta) {
+  Vector sum(theta.size(), 0.0);
+  for (const Quadratic& domain : domains)
+    sum = plus(sum, 1.0 / static_cast<double>(domains.size()), domain.gradient(theta));
+  return sum;
+}
+
+/// d of one step: ERM's, SAM's, and DGSAM's in each of its variants.
+inline Vector descent_gradient(const MethodOptions& options, const std::vector<Quadratic>& domains,
+                               const std::vector<int>& order, const Vector& theta) {
+  const Vector g = mean_gradient(domains, theta);
+  if (options.name == "erm") return g;
+  if (options.name == "sam") return mean_gradient(domains, plus(theta, options.rho / norm_of(g), g));
+
+  Vector at = theta, first, others(theta.size(), 0.0);
+  for (std::size_t j = 0; j < order.size(); ++j) {
+    const Vector g_j = domains[static_cast<std::size_t>(order[j])].gradient(at);
+    if (j == 0) {
+      first = g_j;
+    } else {
+      others = plus(others, 1, g_j);
+    }
+    at = plus(at, options.rho / (norm_of(g_j) + 1e-12), g_j);
+  }
+  const double S = static_cast<double>(domains.size());
+  const double size = options.scale == DgsamScale::sum ? S : 1;
+  const Vector last = domains[static_cast<std::size_t>(order[0])].gradient(at);
+  const Vector none(theta.size(), 0.0);
+  switch (options.gradients) {
+    case DgsamGradients::all:
+      return plus(none, size / (S + 1), plus(plus(first, 1, others), 1, last));
+    case DgsamGradients::perturbed:
+      return plus(none, size / S, plus(others, 1, last));
+    case DgsamGradients::fresh:
+      return plus(none, size, mean_gradient(domains, at));
+  }
+  return none;
+}
+
+}  // namespace dgsam

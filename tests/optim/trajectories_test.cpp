@@ -1,0 +1,123 @@
+// The methods on quadratics: numbers worked out by hand, closed forms, and the identities between the methods.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/optim/reference.h"
+#include "tests/optim/training.h"
+
+using namespace dgsam;
+
+namespace {
+
+constexpr std::size_t kSize = 5;
+
+std::vector<Quadratic> random_domains(std::size_t count) {
+  std::vector<Quadratic> domains;
+  for (std::size_t domain = 0; domain < count; ++domain) domains.push_back(random_quadratic(kSize, 100 + domain));
+  return domains;
+}
+
+const Vector kStart = {0.3, -1.2, 0.7, 2.0, -0.4};
+
+std::vector<MethodOptions> all_methods(int domains) {
+  std::vector<MethodOptions> methods = {plain_method("erm"), plain_method("sam")};
+  for (const auto gradients : {DgsamGradients::all, DgsamGradients::perturbed, DgsamGradients::fresh}) {
+    for (const auto scale : {DgsamScale::sum, DgsamScale::mean})
+      methods.push_back(dgsam_options(gradients, scale, domains));
+  }
+  return methods;
+}
+
+}  // namespace
+
+// L_0 = (θ - 1)², L_1 = 2 (θ + 1)²; θ = 0, ρ = 0.1, order 1, 0, SGD with rate 0.3.
+// DGSAM: g_1 = 4, θ̃_1 = 0.1; g_2 = -1.8, θ̃_2 = 0; g_3 = 4; fresh gradients at θ̃_2: 4 and -2.
+// SAM: g = 1, θ̃ = 0.1, d = (-1.8 + 4.4)/2. ERM: d = 1.
+TEST_CASE("one step on two parabolas gives the numbers worked out by hand") {
+  const auto after_a_step = [](MethodOptions options) {
+    options.order = [](std::int64_t) { return std::vector{1, 0}; };
+    Training training({parabola(2, 1), parabola(4, -1)}, options, plain_sgd(0.3), {0.0});
+    training.step();
+    return training.values()[0];
+  };
+  const auto dgsam_step = [&](DgsamGradients gradients, DgsamScale scale) {
+    return after_a_step(dgsam_options(gradients, scale, 2, 0.1));
+  };
+  CHECK(after_a_step(plain_method("erm", 0.1)) == doctest::Approx(-0.3).epsilon(1e-12));
+  CHECK(after_a_step(plain_method("sam", 0.1)) == doctest::Approx(-0.3 * 1.3).epsilon(1e-12));
+  CHECK(dgsam_step(DgsamGradients::all, DgsamScale::sum) == doctest::Approx(-0.3 * 2 * 6.2 / 3).epsilon(1e-12));
+  CHECK(dgsam_step(DgsamGradients::all, DgsamScale::mean) == doctest::Approx(-0.3 * 6.2 / 3).epsilon(1e-12));
+  CHECK(dgsam_step(DgsamGradients::perturbed, DgsamScale::sum) == doctest::Approx(-0.3 * 2.2).epsilon(1e-11));
+  CHECK(dgsam_step(DgsamGradients::perturbed, DgsamScale::mean) == doctest::Approx(-0.3 * 1.1).epsilon(1e-11));
+  CHECK(dgsam_step(DgsamGradients::fresh, DgsamScale::sum) == doctest::Approx(-0.3 * 2).epsilon(1e-11));
+  CHECK(dgsam_step(DgsamGradients::fresh, DgsamScale::mean) == doctest::Approx(-0.3).epsilon(1e-11));
+}
+
+// The mean of the two losses is 3/2 (θ + 1/3)² + const, so θ_t + 1/3 = (1 - 3 lr)^t (θ_0 + 1/3).
+TEST_CASE("ERM follows the closed form of gradient descent") {
+  Training training({parabola(2, 1), parabola(4, -1)}, plain_method("erm"), plain_sgd(0.1), {2.0});
+  for (int t = 1; t <= 20; ++t) {
+    training.step();
+    CHECK(training.values()[0] == doctest::Approx(std::pow(0.7, t) * (2.0 + 1.0 / 3) - 1.0 / 3).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("every method follows algorithm and optimizer written as loops, in random order and with weight decay") {
+  const std::vector<Quadratic> domains = random_domains(3);
+  OptimizerOptions momentum = plain_sgd(0.02);
+  momentum.momentum = 0.9;
+  momentum.weight_decay = 0.1;
+  for (const OptimizerOptions& optimizer : {adam(0.05, 0.1), momentum}) {
+    for (const MethodOptions& options : all_methods(3)) {
+      CAPTURE(optimizer.name);
+      CAPTURE(options.name);
+      CAPTURE(static_cast<int>(options.gradients));
+      CAPTURE(static_cast<int>(options.scale));
+      Training training(domains, options, optimizer, kStart);
+      ReferenceOptimizer reference{optimizer};
+      Vector expected = kStart;
+      for (std::int64_t step = 0; step < 20; ++step) {
+        const std::vector<int> order = options.order ? options.order(step) : std::vector<int>{};
+        expected = reference.update(expected, descent_gradient(options, domains, order, expected));
+        training.step();
+        CHECK(distance(training.values(), expected) < 1e-12);
+      }
+      CHECK(distance(expected, kStart) > 0.1);
+    }
+  }
+}
+
+TEST_CASE("DGSAM without the gradient at theta, at rho 0 and with scale mean, is ERM") {
+  Training erm(random_domains(4), plain_method("erm"), adam(0.05, 0.1), kStart);
+  Training dgsam(random_domains(4), dgsam_options(DgsamGradients::perturbed, DgsamScale::mean, 4, 0), adam(0.05, 0.1),
+                 kStart);
+  for (int step = 0; step < 20; ++step) {
+    erm.step();
+    dgsam.step();
+    CHECK(distance(dgsam.values(), erm.values()) < 1e-13);  // the same sum, added in another order
+  }
+}
+
+TEST_CASE("DGSAM without the gradient at theta, on one domain, is SAM at both scales") {
+  for (const auto scale : {DgsamScale::sum, DgsamScale::mean}) {
+    Training sam(random_domains(1), plain_method("sam"), adam(0.05, 0.1), kStart);
+    Training dgsam(random_domains(1), dgsam_options(DgsamGradients::perturbed, scale, 1), adam(0.05, 0.1), kStart);
+    for (int step = 0; step < 20; ++step) {
+      sam.step();
+      dgsam.step();
+      CHECK(distance(dgsam.values(), sam.values()) < 1e-12);  // but for DGSAM's 1e-12 beside the norm
+    }
+  }
+}
+
+TEST_CASE("DGSAM's scales differ by the factor S in the descent gradient") {
+  const auto moved = [](DgsamScale scale, double learning_rate) {
+    Training training(random_domains(3), dgsam_options(DgsamGradients::all, scale, 3), plain_sgd(learning_rate),
+                      kStart);
+    training.step();
+    return training.values();
+  };
+  CHECK(distance(moved(DgsamScale::sum, 0.1), moved(DgsamScale::mean, 0.3)) < 1e-15);
+}
