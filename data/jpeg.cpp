@@ -29,6 +29,15 @@ Image cmyk_to_rgb(const std::vector<std::uint8_t>& cmyk, int width, int height) 
   return image;
 }
 
+/// Whether an end marker (FF D9) follows the last scan; neither marker can occur inside a scan's data.
+bool has_end(std::span<const std::uint8_t> bytes) {
+  for (std::size_t at = bytes.size() - 1; at > 0; --at) {
+    if (bytes[at - 1] == 0xFF && bytes[at] == 0xD9) return true;
+    if (bytes[at - 1] == 0xFF && bytes[at] == 0xDA) return false;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool have_turbojpeg() { return true; }
@@ -49,10 +58,9 @@ Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name) 
     const int result =
         tjDecompress2(decoder.get(), bytes.data(), length, pixels.data(), width, 0, height, format, TJFLAG_ACCURATEDCT);
     if (result == 0) return;
-    // Warnings about stray bytes leave a whole picture and PIL ignores them; a premature end does not.
-    const std::string reason = tjGetErrorStr2(decoder.get());
-    const bool whole = tjGetErrorCode(decoder.get()) == TJERR_WARNING && reason.find("Premature") == std::string::npos;
-    require(whole, name, ": damaged or truncated JPEG (", reason, ")");
+    // libjpeg warns about damage that leaves a picture, which PIL accepts, and about a missing rest alike.
+    const bool whole = tjGetErrorCode(decoder.get()) == TJERR_WARNING && has_end(bytes);
+    require(whole, name, ": damaged or truncated JPEG (", tjGetErrorStr2(decoder.get()), ")");
   };
   if (cmyk) {
     std::vector<std::uint8_t> pixels(std::size_t{4} * static_cast<std::size_t>(width) * height);

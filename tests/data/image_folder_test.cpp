@@ -1,0 +1,82 @@
+#include "data/image_folder.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/data/temporary_directory.h"
+
+using namespace dgsam;
+
+namespace {
+
+/// Names below the root, in the order of the samples.
+std::vector<std::string> names(const ImageFolder& folder, const Domain& domain) {
+  std::vector<std::string> result;
+  for (const Sample& sample : domain.samples)
+    result.push_back(std::filesystem::relative(sample.path, folder.root / domain.name).string());
+  return result;
+}
+
+bool mentions(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("domains, classes and files come in byte order") {
+  const TemporaryDirectory dir;
+  for (const char* domain : {"location_38", "location_100", "Real World", "art"}) {
+    for (const char* file : {"dog/b.jpg", "dog/B.jpg", "dog/a10.png", "dog/a9.png", "Cat/x.JPEG"})
+      write_file(dir / domain / file, "");
+  }
+  const ImageFolder folder = open_image_folder(dir.path());
+  REQUIRE(folder.domains.size() == 4);
+  CHECK(folder.domains[0].name == "Real World");
+  CHECK(folder.domains[1].name == "art");
+  CHECK(folder.domains[2].name == "location_100");
+  CHECK(folder.domains[3].name == "location_38");
+  CHECK(folder.classes == std::vector<std::string>{"Cat", "dog"});
+  CHECK(names(folder, folder.domains[2]) ==
+        std::vector<std::string>{"Cat/x.JPEG", "dog/B.jpg", "dog/a10.png", "dog/a9.png", "dog/b.jpg"});
+  CHECK(folder.domains[2].samples[0].label == 0);
+  CHECK(folder.domains[2].samples[1].label == 1);
+  CHECK(folder.notes.empty());
+}
+
+TEST_CASE("nested folders are walked in the order of their whole paths, as torchvision does") {
+  const TemporaryDirectory dir;
+  for (const char* file : {"z.png", "a/1.png", "a/c/2.png", "a-b/3.png", "A/4.png"})
+    write_file(dir / "domain" / "class" / file, "");
+  const ImageFolder folder = open_image_folder(dir.path());
+  CHECK(names(folder, folder.domains[0]) == std::vector<std::string>{"class/z.png", "class/A/4.png", "class/a/1.png",
+                                                                     "class/a-b/3.png", "class/a/c/2.png"});
+}
+
+TEST_CASE("other extensions and loose files are ignored, dot-names skipped with a note") {
+  const TemporaryDirectory dir;
+  for (const char* file : {"d/c/1.png", "d/c/list.txt", "d/c/._1.png", "d/c/.thumbs/2.png", "d/notes.png", "README.png",
+                           ".cache/c/3.png", "d/.hidden/4.png", "d/c/5.webp", "d/c/6.TIFF"})
+    write_file(dir / file, "");
+  const ImageFolder folder = open_image_folder(dir.path());
+  REQUIRE(folder.domains.size() == 1);
+  CHECK(folder.classes == std::vector<std::string>{"c"});
+  CHECK(names(folder, folder.domains[0]) == std::vector<std::string>{"c/1.png", "c/5.webp", "c/6.TIFF"});
+  REQUIRE(folder.notes.size() == 1);
+  CHECK(mentions(folder.notes[0], "skipped 4 name"));
+}
+
+TEST_CASE("class lists that differ are an error naming both domains and the class") {
+  const TemporaryDirectory dir;
+  for (const char* file : {"art/dog/1.png", "art/cat/1.png", "photo/dog/1.png"}) write_file(dir / file, "");
+  const std::string error = error_of([&] { open_image_folder(dir.path()); });
+  CHECK(mentions(error, "'art'"));
+  CHECK(mentions(error, "'photo'"));
+  CHECK(mentions(error, "'cat'"));
+}
+
+TEST_CASE("a missing root and empty roots, domains and classes are errors naming the folder") {
+  const TemporaryDirectory dir;
+  CHECK(mentions(error_of([&] { open_image_folder(dir / "none"); }), "none: no such directory"));
+  CHECK(mentions(error_of([&] { open_image_folder(dir.path()); }), "holds no domain"));
+  std::filesystem::create_directories(dir / "domain");
+  CHECK(mentions(error_of([&] { open_image_folder(dir.path()); }), "domain: this domain holds no class"));
+  write_file(dir / "domain" / "class" / "text.txt", "");
+  CHECK(mentions(error_of([&] { open_image_folder(dir.path()); }), "class: this class folder holds no image"));
+}

@@ -1,0 +1,223 @@
+#include "data/loader.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "data/image_file.h"
+#include "data/splits.h"
+#include "engine/core/check.h"
+#include "tests/data/golden_source.h"
+#include "tests/data/temporary_directory.h"
+
+using namespace dgsam;
+
+namespace {
+
+constexpr int kPerClass = 6;
+
+/// Three domains of two classes; image k of a domain is golden_source with a seed of its own, 20 x 18 pixels.
+class Tree {
+ public:
+  Tree() {
+    for (int d = 0; d < 3; ++d) {
+      for (int i = 0; i < 2 * kPerClass; ++i) {
+        const auto folder = dir_ / std::string(1, static_cast<char>('a' + d)) / (i < kPerClass ? "cat" : "dog");
+        std::filesystem::create_directories(folder);
+        write_png(folder / (std::to_string(10 + i) + ".png"), golden_source(20, 18, 100 * d + i));
+      }
+    }
+    folder_ = open_image_folder(dir_.path());
+  }
+  const ImageFolder& folder() const { return folder_; }
+
+ private:
+  TemporaryDirectory dir_;
+  ImageFolder folder_;
+};
+
+std::vector<DomainIndices> parts(std::initializer_list<int> domains) {
+  std::vector<DomainIndices> result;
+  for (const int domain : domains) result.push_back({domain, split_indices(2 * kPerClass, 0.2, 0, domain).in});
+  return result;
+}
+
+std::vector<std::vector<HostBatch>> run(BatchLoader loader, int steps) {
+  std::vector<std::vector<HostBatch>> stream(static_cast<std::size_t>(steps));
+  for (auto& batches : stream) loader.next(batches);
+  return stream;
+}
+
+bool same(const HostBatch& a, const HostBatch& b) { return a.images == b.images && a.labels == b.labels; }
+bool same(const std::vector<HostBatch>& a, const std::vector<HostBatch>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const HostBatch& x, const HostBatch& y) { return same(x, y); });
+}
+
+const TransformSpec kAugmented{.image_size = 16, .augment = true};
+const TransformSpec kPlain{.image_size = 16, .augment = false};
+
+}  // namespace
+
+TEST_CASE("the training stream is the same bytes for 1 and 3 threads, cached or not") {
+  const Tree tree;
+  ImageCache cached(tree.folder(), 0, 1 << 20), uncached(tree.folder(), 0, 0);
+  cached.fill(2);
+  uncached.fill(2);
+  CHECK(cached.cached_images() == 36);
+  CHECK(uncached.cached_images() == 0);
+  LoaderOptions options{.batch_size = 5, .seed = 3, .threads = 1, .steps_ahead = 1};
+  const auto one = run({cached, parts({0, 1, 2}), kAugmented, options}, 8);
+  options.threads = 3;
+  options.steps_ahead = 4;
+  const auto three = run({uncached, parts({0, 1, 2}), kAugmented, options}, 8);
+  for (std::size_t step = 0; step < one.size(); ++step) CHECK(same(one[step], three[step]));
+  CHECK_FALSE(same(one[0], one[1]));
+  CHECK_FALSE(same(one[0][0], one[0][1]));
+  options.seed = 4;
+  CHECK_FALSE(same(one[0], run({cached, parts({0, 1, 2}), kAugmented, options}, 1)[0]));
+}
+
+TEST_CASE("a stream started at step 5 continues the one that began at 0, and other domains do not matter") {
+  const Tree tree;
+  const ImageCache cache(tree.folder(), 0, 0);
+  for (const Sampling sampling : {Sampling::kRandom, Sampling::kSequential}) {
+    LoaderOptions options{.batch_size = 4, .sampling = sampling};
+    const auto whole = run({cache, parts({0, 2}), kAugmented, options}, 7);
+    options.start_step = 5;
+    const auto rest = run({cache, parts({2}), kAugmented, options}, 2);
+    CHECK(same(whole[5][1], rest[0][0]));
+    CHECK(same(whole[6][1], rest[1][0]));
+  }
+}
+
+TEST_CASE("sequential batches walk the split in order and wrap around") {
+  const Tree tree;
+  const ImageCache cache(tree.folder(), 16, 1 << 20);
+  const std::vector<DomainIndices> train = parts({1});
+  const auto count = train[0].indices.size();
+  const auto stream = run({cache, train, kPlain, {.batch_size = 4, .sampling = Sampling::kSequential}}, 5);
+  std::size_t at = 0;
+  for (const auto& batches : stream) {
+    for (int element = 0; element < 4; ++element, ++at) {
+      const int index = train[0].indices[at % count];
+      CHECK(batches[0].labels[element] == (index < kPerClass ? 0 : 1));
+      const Image expected = resize_bilinear(golden_source(20, 18, 100 + index), 16, 16);
+      std::vector<float> normalised(expected.rgb.size());
+      Normaliser(kPlain).apply(expected, normalised.data());
+      CHECK(std::equal(normalised.begin(), normalised.end(), batches[0].images.begin() + element * 16 * 16 * 3));
+    }
+  }
+}
+
+TEST_CASE("random sampling is uniform over the split and independent of the batch size") {
+  std::vector<int> counts(10);
+  for (std::int64_t step = 0; step < 1000; ++step) {
+    for (int element = 0; element < 20; ++element) {
+      const auto position = sample_position(Sampling::kRandom, 1, 2, step, element, 20, 10);
+      ++counts[static_cast<std::size_t>(position)];
+      CHECK(position == sample_position(Sampling::kRandom, 1, 2, step, element, 32, 10));
+    }
+  }
+  for (const int count : counts) CHECK(std::abs(count - 2000) < 220);  // five standard deviations
+}
+
+TEST_CASE("normalisation is (x / 255 - mean) / std") {
+  Image image(2, 1);
+  image.rgb = {0, 255, 51, 128, 1, 254};
+  std::vector<float> out(6);
+  Normaliser(kPlain).apply(image, out.data());
+  CHECK(out[0] == (0.0f - 0.485f) / 0.229f);
+  CHECK(out[1] == (1.0f - 0.456f) / 0.224f);
+  CHECK(out[2] == (51.0f / 255.0f - 0.406f) / 0.225f);
+  CHECK(out[3] == (128.0f / 255.0f - 0.485f) / 0.229f);
+}
+
+TEST_CASE("evaluation reads every image once, in order, the last batch short, without augmentation") {
+  const Tree tree;
+  ImageCache cache(tree.folder(), 0, 1 << 20);
+  cache.fill(1);
+  std::vector<int> all(2 * kPerClass);
+  std::iota(all.begin(), all.end(), 0);
+  EvalReader reader(cache, {2, all}, kAugmented, 5, 2);
+  std::vector<int> sizes;
+  std::size_t read = 0;
+  HostBatch batch;
+  while (reader.next(batch)) {
+    sizes.push_back(batch.size());
+    for (int element = 0; element < batch.size(); ++element, ++read) {
+      const Image expected = resize_bilinear(golden_source(20, 18, 200 + static_cast<int>(read)), 16, 16);
+      std::vector<float> normalised(expected.rgb.size());
+      Normaliser(kPlain).apply(expected, normalised.data());
+      CHECK(std::equal(normalised.begin(), normalised.end(), batch.images.begin() + element * 16 * 16 * 3));
+      CHECK(batch.labels[element] == (read < kPerClass ? 0 : 1));
+    }
+  }
+  CHECK(sizes == std::vector<int>{5, 5, 2});
+  CHECK_FALSE(reader.next(batch));
+}
+
+TEST_CASE("the cache stops at its budget and reports progress") {
+  const Tree tree;
+  constexpr std::size_t kImageBytes = 20 * 18 * 3;
+  ImageCache cache(tree.folder(), 0, 10 * kImageBytes + 1);
+  std::int64_t done = 0, total = 0;
+  cache.fill(2, [&](std::int64_t a, std::int64_t b) {
+    done = a;
+    total = b;
+  });
+  CHECK(cache.cached_images() == 10);
+  CHECK(cache.cached_bytes() == 10 * kImageBytes);
+  CHECK(cache.total_images() == 36);
+  CHECK(done == 36);
+  CHECK(total == 36);
+  Image scratch;
+  CHECK(cache.get(2, 11, scratch) == golden_source(20, 18, 211));
+  CHECK(cache.get(0, 0, scratch) == golden_source(20, 18, 0));
+}
+
+TEST_CASE("a worker's error reaches the caller with the path, in training, evaluation and filling") {
+  const Tree tree;
+  const auto& broken = tree.folder().domains[0].samples[3].path;
+  write_file(broken, "not an image");
+  ImageCache cache(tree.folder(), 0, 1 << 20);
+  const std::string name = broken.filename().string();
+  CHECK(error_of([&] { cache.fill(2); }).find(name) != std::string::npos);
+  BatchLoader loader(cache, {{0, {3}}}, kPlain, {.batch_size = 2, .threads = 3});
+  std::vector<HostBatch> batches;
+  for (int attempt = 0; attempt < 2; ++attempt)
+    CHECK(error_of([&] { loader.next(batches); }).find(name) != std::string::npos);
+  EvalReader reader(cache, {0, {1, 2, 3}}, kPlain, 2, 1);
+  HostBatch batch;
+  CHECK(reader.next(batch));
+  CHECK(error_of([&] { reader.next(batch); }).find(name) != std::string::npos);
+}
+
+TEST_CASE("a loader that is dropped while working shuts down, and reuses the buffers it is given") {
+  const Tree tree;
+  const ImageCache cache(tree.folder(), 0, 0);
+  for (int round = 0; round < 20; ++round)
+    BatchLoader(cache, parts({0, 1}), kAugmented, {.batch_size = 8, .threads = 3, .steps_ahead = 2});
+  BatchLoader loader(cache, parts({0}), kPlain, {.batch_size = 2, .threads = 1, .steps_ahead = 1});
+  std::vector<HostBatch> batches;
+  std::vector<const float*> seen;
+  for (int step = 0; step < 6; ++step) {
+    loader.next(batches);
+    const float* address = batches[0].images.data();
+    if (std::find(seen.begin(), seen.end(), address) == seen.end()) seen.push_back(address);
+  }
+  CHECK(seen.size() == 2);
+}
+
+TEST_CASE("impossible loaders are refused") {
+  const Tree tree;
+  const ImageCache cache(tree.folder(), 0, 0);
+  CHECK_THROWS_AS(BatchLoader(cache, {}, kPlain, {}), Error);
+  CHECK_THROWS_AS(BatchLoader(cache, {{0, {}}}, kPlain, {}), Error);
+  CHECK_THROWS_AS(BatchLoader(cache, {{3, {0}}}, kPlain, {}), Error);
+  CHECK_THROWS_AS(BatchLoader(cache, {{0, {12}}}, kPlain, {}), Error);
+  CHECK_THROWS_AS(BatchLoader(cache, parts({0}), kPlain, {.batch_size = 0}), Error);
+  CHECK_THROWS_AS(BatchLoader(cache, parts({0}), kPlain, {.threads = 0}), Error);
+  CHECK_THROWS_AS(EvalReader(cache, {0, {0}}, {.image_size = 0}, 2, 1), Error);
+}
