@@ -166,17 +166,18 @@ TEST_CASE("every prefix of a file is an Error, and so is a file with a byte too 
 TEST_CASE("a file with changed bytes is read or refused, never a crash") {
   const TemporaryFolder folder;
   write_safetensors(folder.file("whole"), small_set(), {{"k", "v"}});
-  const std::string whole = read_bytes(folder.file("whole")), path = folder.file("mutant");
+  const std::string whole = read_bytes(folder.file("whole"));
   const std::uint64_t header_end =
       8 + static_cast<unsigned char>(whole[0]) + 256 * static_cast<unsigned char>(whole[1]);
   RandomStream random(7, "mutants");
   int refused = 0;
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 2000; ++round) {
     std::string mutant = whole;
     for (std::uint64_t changes = 1 + random.below(3); changes > 0; --changes) {
       mutant[random.below(header_end)] =
           static_cast<char>(random.below(4) ? 0x20 + random.below(0x60) : random.below(256));
     }
+    const std::string path = folder.file(std::to_string(round));
     write_bytes(path, mutant);
     try {
       const SafetensorsFile file(path);
@@ -185,7 +186,7 @@ TEST_CASE("a file with changed bytes is read or refused, never a crash") {
       ++refused;
     }
   }
-  CHECK(refused > 1000);
+  CHECK(refused > 500);
 }
 
 TEST_CASE("an absurd header length is refused before anything is allocated") {
