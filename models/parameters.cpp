@@ -1,0 +1,226 @@
+#include "models/parameters.h"
+
+#include <set>
+#include <sstream>
+#include <string_view>
+
+#include "engine/core/rng.h"
+#include "engine/io/safetensors.h"
+
+namespace dgsam {
+
+namespace {
+
+constexpr std::string_view kRunningVar = "running_var";
+constexpr std::string_view kBatches = "num_batches_tracked";
+
+bool is_batch_count(std::string_view name) { return name.ends_with(kBatches); }
+
+/// Calls f with a float or a double: the element type of a flat vector.
+template <class F>
+void with_type(DType dtype, const F& f) {
+  if (dtype == DType::f64) {
+    f(double{});
+  } else {
+    f(float{});
+  }
+}
+
+// --- PyTorch's order of elements ---------------------------------------------------------------------------------
+
+/// K,R,S,C -> K,C,R,S; other ranks stay.
+std::vector<std::int64_t> torch_shape(const Shape& shape) {
+  if (shape.rank() == 4) return {shape[0], shape[3], shape[1], shape[2]};
+  std::vector<std::int64_t> extents;
+  for (int axis = 0; axis < shape.rank(); ++axis) extents.push_back(shape[axis]);
+  return extents;
+}
+
+/// In each of `blocks` matrices: rows x columns -> columns x rows.
+template <class T>
+std::vector<T> transposed(const std::vector<T>& from, std::int64_t blocks, std::int64_t rows, std::int64_t columns) {
+  std::vector<T> to(from.size());
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    const T* source = from.data() + b * rows * columns;
+    T* target = to.data() + b * rows * columns;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t c = 0; c < columns; ++c) target[c * rows + r] = source[r * columns + c];
+    }
+  }
+  return to;
+}
+
+template <class T>
+std::vector<T> to_torch(std::vector<T> values, const Shape& shape) {
+  return shape.rank() == 4 ? transposed(values, shape[0], shape[1] * shape[2], shape[3]) : std::move(values);
+}
+
+template <class T>
+std::vector<T> from_torch(std::vector<T> values, const Shape& shape) {
+  return shape.rank() == 4 ? transposed(values, shape[0], shape[3], shape[1] * shape[2]) : std::move(values);
+}
+
+// --- what a file should hold -------------------------------------------------------------------------------------
+
+/// A tensor of the model, and where its values are.
+struct Target {
+  std::string name;
+  Tensor tensor;
+
+  std::vector<std::int64_t> shape() const { return torch_shape(tensor.shape()); }
+};
+
+std::vector<Target> targets_of(const Graph& graph, const FlatVector& theta, const FlatVector& statistics) {
+  require(theta.layout() == *graph.theta_layout() && statistics.layout() == *graph.statistic_layout(),
+          "the parameter vector belongs to another network");
+  std::vector<Target> targets;
+  for (const FlatVector* vector : {&theta, &statistics}) {
+    for (const FlatLayout::Segment& segment : vector->layout().segments()) {
+      targets.push_back({segment.name, vector->segment(segment)});
+    }
+  }
+  return targets;
+}
+
+/// The head's two parameters, which were declared last.
+struct Head {
+  std::string weight, bias;
+  std::int64_t classes, features;
+};
+
+Head head_of(const Graph& graph) {
+  const auto& segments = graph.theta_layout()->segments();
+  require(segments.size() >= 2, "a network without a head");
+  const FlatLayout::Segment &weight = segments[segments.size() - 2], &bias = segments.back();
+  return {weight.name, bias.name, weight.shape[0], weight.shape[1]};
+}
+
+/// True when the file's head is one for another number of classes, or is not there; `note` then says which.
+bool has_other_head(const SafetensorsFile& file, const Head& head, std::string& note) {
+  const SafetensorsFile::Entry *weight = file.find(head.weight), *bias = file.find(head.bias);
+  std::ostringstream text;
+  if (!weight && !bias) {
+    text << file.path() << " has no " << head.weight;
+  } else if (weight && bias && weight->shape.size() == 2 && weight->shape[1] == head.features &&
+             weight->shape[0] != head.classes && bias->shape == std::vector{weight->shape[0]}) {
+    text << file.path() << " has a head for " << weight->shape[0] << " classes, the model one for " << head.classes;
+  } else {
+    return false;
+  }
+  text << ": the head starts from its random initialisation";
+  note = text.str();
+  return true;
+}
+
+/// Throws an Error that lists every tensor of the file that is not as the model wants it. Names in `skipped` may be
+/// anything.
+void require_match(const SafetensorsFile& file, const std::vector<Target>& targets,
+                   const std::set<std::string>& skipped) {
+  std::ostringstream problems;
+  std::set<std::string> wanted = skipped;
+  for (const Target& target : targets) {
+    if (!wanted.insert(target.name).second) continue;
+    const SafetensorsFile::Entry* entry = file.find(target.name);
+    if (!entry) {
+      problems << "; missing " << target.name << ' ' << shape_text(target.shape());
+    } else if (entry->shape != target.shape()) {
+      problems << "; " << target.name << " is " << shape_text(entry->shape) << ", expected "
+               << shape_text(target.shape());
+    }
+  }
+  for (const SafetensorsFile::Entry& entry : file.entries()) {
+    if (!wanted.contains(entry.name) && !is_batch_count(entry.name)) {
+      problems << "; unexpected " << entry.name << ' ' << shape_text(entry.shape);
+    }
+  }
+  const std::string text = problems.str();
+  require(text.empty(), file.path(), " does not fit the model: ", text.empty() ? text : text.substr(2));
+}
+
+}  // namespace
+
+// --- initial values ----------------------------------------------------------------------------------------------
+
+void initialise(const Graph& graph, Backend& backend, const FlatVector& theta, std::uint64_t seed) {
+  require(theta.layout() == *graph.theta_layout(), "the parameter vector belongs to another network");
+  const auto& segments = theta.layout().segments();
+  with_type(theta.dtype(), [&]<class T>(T) {
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+      const Init init = graph.inits()[i];
+      RandomStream random(seed, "init:" + segments[i].name);
+      std::vector<T> values(static_cast<std::size_t>(segments[i].shape.elements()));
+      for (T& value : values) {
+        switch (init.kind) {
+          case Init::Kind::constant:
+            value = static_cast<T>(init.scale);
+            break;
+          case Init::Kind::uniform:
+            value = static_cast<T>(random.uniform(-init.scale, init.scale));
+            break;
+          case Init::Kind::normal:
+            value = static_cast<T>(init.scale * random.normal());
+            break;
+        }
+      }
+      backend.upload(theta.segment(segments[i]), values.data());
+    }
+  });
+}
+
+void initialise_statistics(const Graph& graph, Backend& backend, const FlatVector& statistics) {
+  require(statistics.layout() == *graph.statistic_layout(), "the statistics belong to another network");
+  const auto& segments = statistics.layout().segments();
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    backend.fill(statistics.segment(segments[i]), graph.statistic_inits()[i]);
+  }
+}
+
+// --- files -------------------------------------------------------------------------------------------------------
+
+LoadReport load_weights(const std::string& path, const Graph& graph, Backend& backend, const FlatVector& theta,
+                        const FlatVector& statistics) {
+  const SafetensorsFile file(path);
+  const std::vector<Target> targets = targets_of(graph, theta, statistics);
+  const Head head = head_of(graph);
+  LoadReport report;
+  std::set<std::string> skipped;
+  if (std::string note; has_other_head(file, head, note)) {
+    report = {.head_reinitialised = true, .notes = {note}};
+    skipped = {head.weight, head.bias};
+  }
+  require_match(file, targets, skipped);
+  for (const Target& target : targets) {
+    if (skipped.contains(target.name)) continue;
+    with_type(target.tensor.dtype(), [&]<class T>(T) {
+      const std::vector<T> values = from_torch(file.read_as<T>(target.name), target.tensor.shape());
+      backend.upload(target.tensor, values.data());
+    });
+  }
+  return report;
+}
+
+void save_weights(const std::string& path, const Graph& graph, Backend& backend, const FlatVector& theta,
+                  const FlatVector& statistics, const std::map<std::string, std::string>& metadata) {
+  std::vector<NamedTensor> tensors;
+  for (const Target& target : targets_of(graph, theta, statistics)) {
+    with_type(target.tensor.dtype(), [&]<class T>(T) {
+      std::vector<T> values(static_cast<std::size_t>(target.tensor.elements()));
+      backend.download(values.data(), target.tensor);
+      values = to_torch(std::move(values), target.tensor.shape());
+      tensors.push_back(
+          make_named_tensor<T>(target.name, std::is_same_v<T, double> ? "F64" : "F32", target.shape(), values));
+    });
+    if (target.name.ends_with(kRunningVar)) {
+      // PyTorch's batch norm counts its batches and insists on finding the count.
+      std::string name = target.name.substr(0, target.name.size() - kRunningVar.size());
+      const std::int64_t count = 0;
+      name += kBatches;
+      tensors.push_back(make_named_tensor<std::int64_t>(std::move(name), "I64", {}, std::span(&count, 1)));
+    }
+  }
+  std::map<std::string, std::string> all = metadata;
+  all.emplace("format", "pt");
+  write_safetensors(path, tensors, all);
+}
+
+}  // namespace dgsam
