@@ -9,21 +9,17 @@
 namespace dgsam {
 namespace {
 
-/// Softmax of one row; returns -log of the label's probability. Sums in double.
+/// Softmax of one row; returns -log of the label's probability. All in double.
 template <class T>
 double softmax_row(const T* x, std::int64_t classes, std::int32_t label, Master<T>* probabilities) {
-  auto largest = static_cast<double>(static_cast<Master<T>>(x[0]));
-  for (std::int64_t k = 1; k < classes; ++k) {
-    largest = std::max(largest, static_cast<double>(static_cast<Master<T>>(x[k])));
-  }
-  double sum = 0;
-  for (std::int64_t k = 0; k < classes; ++k)
-    sum += std::exp(static_cast<double>(static_cast<Master<T>>(x[k])) - largest);
-  const double log_sum = largest + std::log(sum);
+  const auto logit = [=](std::int64_t k) { return static_cast<double>(static_cast<Master<T>>(x[k])); };
+  double largest = logit(0), sum = 0;
+  for (std::int64_t k = 1; k < classes; ++k) largest = std::max(largest, logit(k));
+  for (std::int64_t k = 0; k < classes; ++k) sum += std::exp(logit(k) - largest);
   for (std::int64_t k = 0; k < classes; ++k) {
-    probabilities[k] = static_cast<Master<T>>(std::exp(static_cast<double>(static_cast<Master<T>>(x[k])) - log_sum));
+    probabilities[k] = static_cast<Master<T>>(std::exp(logit(k) - largest) / sum);
   }
-  return log_sum - static_cast<double>(static_cast<Master<T>>(x[label]));
+  return largest + std::log(sum) - logit(label);
 }
 
 }  // namespace
