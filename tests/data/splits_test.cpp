@@ -96,7 +96,7 @@ TEST_CASE("a split holds every index exactly once and changes with trial and env
   CHECK(split_indices(5, 0, 0, 0).out.empty());
 }
 
-TEST_CASE("a holdout fraction outside [0, 1) or an empty domain is refused") {
+TEST_CASE("a holdout fraction of 1 or more or below 0, and an empty domain, are refused") {
   CHECK_THROWS_AS(split_indices(10, 1.0, 0, 0), Error);
   CHECK_THROWS_AS(split_indices(10, -0.1, 0, 0), Error);
   CHECK_THROWS_AS(split_indices(0, 0.2, 0, 0), Error);
