@@ -28,6 +28,7 @@ class ImageCache {
   const Image& get(int domain, int index, Image& scratch) const;
 
   const ImageFolder& folder() const { return folder_; }
+  int resize_to() const { return resize_to_; }
   int label(int domain, int index) const { return folder_.domains[domain].samples[index].label; }
   std::int64_t cached_images() const { return cached_images_; }
   std::int64_t total_images() const;

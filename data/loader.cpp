@@ -54,6 +54,8 @@ BatchLoader::BatchLoader(const ImageCache& cache, std::vector<DomainIndices> dom
                          const LoaderOptions& options) {
   require(!domains.empty(), "there is no domain to train on");
   require(options.start_step >= 0, "the first step is ", options.start_step, "; it must be 0 or more");
+  require(!transform.augment || cache.resize_to() == 0,
+          "the training augmentation crops original images, but the cache keeps them resized to ", cache.resize_to());
   for (const DomainIndices& part : domains) check_part(cache, part, transform, options.batch_size);
   const auto count = static_cast<int>(domains.size());
 

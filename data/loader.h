@@ -43,7 +43,7 @@ class Prefetcher;
 class BatchLoader {
  public:
   /// `cache` must outlive the loader, and hold images at their own size if `transform.augment`.
-  /// Throws Error for an empty domain list, empty indices, or sizes that are not positive.
+  /// Throws Error for a cache of resized images then, an empty domain list, empty indices, or sizes not positive.
   BatchLoader(const ImageCache& cache, std::vector<DomainIndices> domains, const TransformSpec& transform,
               const LoaderOptions& options);
   ~BatchLoader();

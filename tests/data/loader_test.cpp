@@ -219,5 +219,7 @@ TEST_CASE("impossible loaders are refused") {
   CHECK_THROWS_AS(BatchLoader(cache, {{0, {12}}}, kPlain, {}), Error);
   CHECK_THROWS_AS(BatchLoader(cache, parts({0}), kPlain, {.batch_size = 0}), Error);
   CHECK_THROWS_AS(BatchLoader(cache, parts({0}), kPlain, {.threads = 0}), Error);
+  const ImageCache resized(tree.folder(), 16, 0);
+  CHECK_THROWS_AS(BatchLoader(resized, parts({0}), kAugmented, {}), Error);
   CHECK_THROWS_AS(EvalReader(cache, {0, {0}}, {.image_size = 0}, 2, 1), Error);
 }
