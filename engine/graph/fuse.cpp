@@ -20,6 +20,9 @@ class Rewriter {
       }
     }
     for (const Value kept : graph.kept()) ++uses_[index(kept)];
+    for (std::size_t value = 0; value < uses_.size(); ++value) {
+      if (graph.values()[value].space == Space::gradient) ++uses_[value];  // read by the optimizer
+    }
   }
 
   /// The node that produces `value` as its only output's only use, as an Op of type T; nullptr otherwise.

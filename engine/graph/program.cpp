@@ -82,6 +82,7 @@ void Program::run_node(std::size_t node) {
 }
 
 void Program::run(const Bindings& bindings) {
+  if (profiling_) return run_profiled(bindings);
   bind(bindings);
   for (std::size_t node = 0; node < graph_.nodes().size(); ++node) run_node(node);
 }

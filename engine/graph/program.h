@@ -47,7 +47,9 @@ class Program {
  public:
   Program(Graph graph, Backend& backend, std::shared_ptr<Arena> arena, MemoryMode mode = MemoryMode::shared);
 
+  /// run_profiled() when profiling is on.
   void run(const Bindings& bindings);
+  void set_profiling(bool on) { profiling_ = on; }
   /// As run, but waits after every node and adds its time to profile(). Slower in total than run.
   void run_profiled(const Bindings& bindings);
 
@@ -85,6 +87,7 @@ class Program {
   std::vector<Bound> bound_;
   void* arena_address_ = nullptr;
   std::vector<NodeProfile> profile_;
+  bool profiling_ = false;
 };
 
 }  // namespace dgsam

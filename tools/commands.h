@@ -1,0 +1,14 @@
+// The subcommands of dgsam-run. Each adds itself to the application and runs when it is parsed.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace dgsam {
+
+void add_train_command(CLI::App& app);
+void add_report_command(CLI::App& app);
+void add_data_command(CLI::App& app);
+void add_gradcheck_command(CLI::App& app);
+void add_info_command(CLI::App& app);
+
+}  // namespace dgsam
