@@ -15,7 +15,8 @@
 namespace dgsam {
 
 struct CpuOptions {
-  int threads = 0;  ///< 0: one per core of the affinity mask
+  int threads = 0;       ///< 0: one per core of the affinity mask
+  bool winograd = true;  ///< oneDNN, f32: 3x3 convolutions by F(4x4, 3x3); false: the direct sums
 };
 
 class CpuBackend : public Backend {

@@ -1,0 +1,14 @@
+// The CPU backend with oneDNN for convolutions and linear layers in f32 and bf16.
+#pragma once
+
+#include <memory>
+
+#include "engine/cpu/cpu_backend.h"
+
+namespace dgsam {
+
+/// Everything that oneDNN does not do (f64, what a CPU lacks instructions for) is done by CpuBackend. Primitives are
+/// made on first use and kept; replays allocate nothing. Results depend on the number of threads, as oneDNN's sums do.
+std::unique_ptr<Backend> make_onednn_backend(const CpuOptions& options);
+
+}  // namespace dgsam
