@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ostream>
 
 #include "engine/core/check.h"
 #include "engine/core/dtype.h"
@@ -29,6 +30,9 @@ struct Type {
   std::string text() const;  ///< "f32[32, 56, 56, 64]", "f32b[...]" when blocked
   bool operator==(const Type&) const = default;
 };
+
+/// So that an Error's text can name a type without formatting it unless it is thrown.
+inline std::ostream& operator<<(std::ostream& out, const Type& type) { return out << type.text(); }
 
 struct Tensor {
   void* data = nullptr;

@@ -18,7 +18,7 @@ void check_conv2d(const char* op, const Tensor& x, const Tensor& w, const Tensor
   const Shape& filter = w.shape();
   require(w && filter.rank() == 4 && w.type.layout == Layout::dense && filter[3] == in[3] && spec.stride > 0 &&
               spec.padding >= 0 && filter[1] <= in[1] + 2 * spec.padding && filter[2] <= in[2] + 2 * spec.padding,
-          op, ": weights ", w.type.text(), " do not fit ", x.type.text(), " with stride ", spec.stride, " and padding ",
+          op, ": weights ", w.type, " do not fit ", x.type, " with stride ", spec.stride, " and padding ",
           spec.padding);
   const auto extent = [&](int axis) { return (in[axis] + 2 * spec.padding - filter[axis]) / spec.stride + 1; };
   check(op, "the output image", y, {x.dtype(), {in[0], extent(1), extent(2), filter[0]}, y.type.layout});

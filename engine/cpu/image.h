@@ -53,7 +53,7 @@ inline void check_image(std::string_view op, std::string_view operand, const Ten
   const int rank = x.shape().rank();
   const bool blocked = x.type.layout == Layout::blocked16;
   require(x && (rank == 4 || (or_matrix && rank == 2 && !blocked)) && (!blocked || x.shape().last() % kBlock == 0), op,
-          ": ", operand, " is ", x.type.text(), ", expected an image [N,H,W,C]", or_matrix ? " or a matrix" : "");
+          ": ", operand, " is ", x.type, ", expected an image [N,H,W,C]", or_matrix ? " or a matrix" : "");
 }
 
 }  // namespace dgsam

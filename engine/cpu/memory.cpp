@@ -83,7 +83,7 @@ void CpuBackend::upload(const Tensor& to, const void* host) { copy_bytes(threads
 void CpuBackend::download(void* host, const Tensor& from) { copy_bytes(threads_, host, from.data, from.bytes()); }
 
 void CpuBackend::copy(const Tensor& from, const Tensor& to) {
-  require(from.type == to.type, "copy: from ", from.type.text(), " to ", to.type.text());
+  require(from.type == to.type, "copy: from ", from.type, " to ", to.type);
   copy_bytes(threads_, to.data, from.data, from.bytes());
 }
 
