@@ -40,7 +40,7 @@ struct NetworkOptions {
   DType activation = DType::f32;
   Layout layout = Layout::dense;  ///< the backend's preferred_layout(activation)
   BatchNormMode batch_norm = BatchNormMode::frozen;
-  BatchNormSpec bn;
+  BatchNormSpec bn = {};
   double dropout = 0;  ///< of the pooled features, DropoutSpec::layer 0
   /// true: with dropout and gradients. false: for evaluation, without either; batch norm then always uses the running
   /// statistics.

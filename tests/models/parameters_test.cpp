@@ -1,0 +1,295 @@
+#include "models/parameters.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <set>
+
+#include "engine/core/check.h"
+#include "engine/io/safetensors.h"
+#include "tests/io/temporary_folder.h"
+#include "tests/models/networks.h"
+
+using namespace dgsam;
+
+namespace {
+
+/// A network's vectors, without a program.
+struct Vectors {
+  Vectors(Backend& backend, const Network& network, std::uint64_t seed = 1)
+      : theta(backend, network.graph.theta_layout(), network.graph.master()),
+        statistics(backend, network.graph.statistic_layout(), network.graph.master()) {
+    initialise(network.graph, backend, theta, seed);
+    initialise_statistics(network.graph, backend, statistics);
+  }
+  FlatVector theta, statistics;
+};
+
+template <class T = float>
+std::vector<T> values(Backend& backend, const Tensor& tensor) {
+  std::vector<T> host(static_cast<std::size_t>(tensor.elements()));
+  backend.download(host.data(), tensor);
+  return host;
+}
+
+template <class T = float>
+std::vector<T> values(Backend& backend, const FlatVector& vector, const std::string& name) {
+  return values<T>(backend, vector.segment(*vector.layout().find(name)));
+}
+
+struct Moments {
+  double mean = 0, deviation = 0, largest = 0;
+};
+
+Moments moments(const std::vector<float>& sample) {
+  Moments m;
+  for (const float x : sample) {
+    m.mean += x;
+    m.deviation += static_cast<double>(x) * x;
+    m.largest = std::max(m.largest, std::abs(static_cast<double>(x)));
+  }
+  const auto n = static_cast<double>(sample.size());
+  m.mean /= n;
+  m.deviation = std::sqrt(m.deviation / n - m.mean * m.mean);
+  return m;
+}
+
+NetworkOptions f32() { return {.batch = 1, .image_size = 32, .training = false}; }
+
+/// The tensors of a file as they would be written again.
+std::vector<NamedTensor> tensors_of(const std::string& path) {
+  std::vector<NamedTensor> tensors;
+  const SafetensorsFile file(path);
+  for (const auto& entry : file.entries()) {
+    if (entry.dtype == "I64") {
+      tensors.push_back(
+          make_named_tensor<std::int64_t>(entry.name, "I64", entry.shape, file.read_as<std::int64_t>(entry.name)));
+    } else {
+      tensors.push_back(
+          make_named_tensor<double>(entry.name, entry.dtype, entry.shape, file.read_as<double>(entry.name)));
+    }
+  }
+  return tensors;
+}
+
+NamedTensor filled(const std::string& name, std::vector<std::int64_t> shape, float value) {
+  std::size_t elements = 1;
+  for (const std::int64_t extent : shape) elements *= static_cast<std::size_t>(extent);
+  return make_named_tensor<float>(name, "F32", std::move(shape), std::vector<float>(elements, value));
+}
+
+void replace(std::vector<NamedTensor>& tensors, NamedTensor by) {
+  for (NamedTensor& tensor : tensors) {
+    if (tensor.name == by.name) tensor = std::move(by);
+  }
+}
+
+void remove(std::vector<NamedTensor>& tensors, const std::string& name) {
+  std::erase_if(tensors, [&](const NamedTensor& tensor) { return tensor.name == name; });
+}
+
+}  // namespace
+
+TEST_CASE("ResNet starts as PyTorch's: convolutions N(0, 2/(K R S)), gamma 1, beta 0, fc U(+-1/sqrt(in))") {
+  const auto backend = plain_backend();
+  const Network network = build_network({"resnet18", 100}, f32());
+  const Vectors vectors(*backend, network);
+  for (const std::string name : {"conv1.weight", "layer1.0.conv1.weight", "layer4.0.downsample.0.weight"}) {
+    const Shape shape = vectors.theta.layout().find(name)->shape;
+    const double sigma = std::sqrt(2.0 / static_cast<double>(shape[0] * shape[1] * shape[2]));
+    const Moments m = moments(values(*backend, vectors.theta, name));
+    const double n = static_cast<double>(shape.elements());
+    CAPTURE(name);
+    CHECK(std::abs(m.mean) < 4 * sigma / std::sqrt(n));
+    CHECK(m.deviation == doctest::Approx(sigma).epsilon(4 / std::sqrt(2 * n)));
+    CHECK(m.largest > 3 * sigma);  // not uniform
+  }
+  const double bound = 1 / std::sqrt(512.0);
+  for (const std::string name : {"fc.weight", "fc.bias"}) {
+    const Moments m = moments(values(*backend, vectors.theta, name));
+    CHECK(m.largest <= bound);
+    CHECK(m.largest > 0.95 * bound);
+    CHECK(m.deviation == doctest::Approx(bound / std::sqrt(3.0)).epsilon(name == "fc.weight" ? 0.01 : 0.2));
+  }
+  CHECK(values(*backend, vectors.theta, "layer2.0.bn2.weight") == std::vector<float>(128, 1));
+  CHECK(values(*backend, vectors.theta, "layer2.0.bn2.bias") == std::vector<float>(128, 0));
+  CHECK(values(*backend, vectors.statistics, "bn1.running_mean") == std::vector<float>(64, 0));
+  CHECK(values(*backend, vectors.statistics, "layer4.1.bn2.running_var") == std::vector<float>(512, 1));
+}
+
+TEST_CASE("the MNIST CNN's convolutions start uniform in +-1/sqrt(C R S), weight and bias") {
+  const auto backend = plain_backend();
+  const Network network = build_network({"mnist-cnn", 10, 1}, {.batch = 1, .image_size = 28});
+  const Vectors vectors(*backend, network);
+  for (const auto& [name, fan_in] : {std::pair{"conv1.weight", 9.0},
+                                     {"conv1.bias", 9.0},
+                                     {"conv3.weight", 1152.0},
+                                     {"conv3.bias", 1152.0},
+                                     {"classifier.weight", 128.0}}) {
+    const Moments m = moments(values(*backend, vectors.theta, name));
+    const double bound = 1 / std::sqrt(fan_in);
+    CAPTURE(name);
+    CHECK(m.largest <= bound);
+    CHECK(m.largest > 0.9 * bound);
+    CHECK(m.deviation == doctest::Approx(bound / std::sqrt(3.0)).epsilon(0.2));
+  }
+}
+
+TEST_CASE("an initial value depends on the seed and the tensor's name, not on the other tensors") {
+  const auto backend = plain_backend();
+  const Network basic = build_network(tiny_basic(), 5, f32());
+  ResNetSpec shorter = tiny_basic();
+  shorter.blocks = {1, 1};
+  shorter.planes = {16, 32};
+  const Network small = build_network(shorter, 5, f32());
+  const Vectors a(*backend, basic), again(*backend, basic), b(*backend, small), other_seed(*backend, basic, 2);
+  CHECK(values(*backend, a.theta.all()) == values(*backend, again.theta.all()));
+  for (const std::string name : {"conv1.weight", "layer2.0.conv2.weight"}) {
+    CHECK(values(*backend, a.theta, name) == values(*backend, b.theta, name));
+    CHECK(values(*backend, a.theta, name) != values(*backend, other_seed.theta, name));
+  }
+}
+
+TEST_CASE("saved weights are loaded back to the bit, in f32 and f64, and unused bytes stay zero") {
+  const auto backend = plain_backend();
+  const TemporaryFolder folder;
+  const auto round_trip = [&]<class T>(T, const NetworkOptions& options, const std::string& dtype) {
+    const Network network = build_network(tiny_bottleneck(), 5, options);
+    Vectors saved(*backend, network, 1);
+    backend->fill(saved.statistics.segment(3), 0.25);
+    const Vectors loaded(*backend, network, 2);
+    const std::string path = folder.file("weights-" + dtype);
+    save_weights(path, network.graph, *backend, saved.theta, saved.statistics, {{"step", "7"}});
+    const LoadReport report = load_weights(path, network.graph, *backend, loaded.theta, loaded.statistics);
+    CHECK_FALSE(report.head_reinitialised);
+    CHECK(report.notes.empty());
+    CHECK(values<T>(*backend, loaded.theta.all()) == values<T>(*backend, saved.theta.all()));
+    CHECK(values<T>(*backend, loaded.statistics.all()) == values<T>(*backend, saved.statistics.all()));
+    const SafetensorsFile file(path);
+    CHECK(file.find("conv1.weight")->dtype == dtype);
+    CHECK(file.metadata() == std::map<std::string, std::string>{{"format", "pt"}, {"step", "7"}});
+  };
+  round_trip(float{}, f32(), "F32");
+  round_trip(double{}, small_options(1), "F64");
+}
+
+TEST_CASE("files hold PyTorch's state_dict: K,C,R,S weights and a batch count beside each running variance") {
+  const auto backend = plain_backend();
+  const TemporaryFolder folder;
+  const Network network = build_network(tiny_basic(), 5, f32());
+  const Vectors vectors(*backend, network);
+  save_weights(folder.file("w"), network.graph, *backend, vectors.theta, vectors.statistics);
+  const SafetensorsFile file(folder.file("w"));
+  CHECK(file.entries().size() ==
+        vectors.theta.layout().segments().size() + vectors.statistics.layout().segments().size() * 3 / 2);
+  REQUIRE(file.find("conv1.weight")->shape == std::vector<std::int64_t>{16, 3, 7, 7});
+  const std::vector<float> ours = values(*backend, vectors.theta, "conv1.weight"),
+                           theirs = file.read_as<float>("conv1.weight");
+  int wrong = 0;
+  for (std::size_t k = 0; k < 16; ++k) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      for (std::size_t rs = 0; rs < 49; ++rs) wrong += theirs[(k * 3 + c) * 49 + rs] != ours[(k * 49 + rs) * 3 + c];
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(file.read_as<float>("fc.weight") == values(*backend, vectors.theta, "fc.weight"));
+  CHECK(file.read_as<std::int64_t>("layer3.0.bn2.num_batches_tracked") == std::vector<std::int64_t>{0});
+  CHECK(file.find("layer3.0.bn2.num_batches_tracked")->shape.empty());
+}
+
+TEST_CASE("weights in F16 and without batch counts are loaded too") {
+  const auto backend = plain_backend();
+  const TemporaryFolder folder;
+  const Network network = build_network(tiny_basic(), 5, f32());
+  const Vectors vectors(*backend, network);
+  save_weights(folder.file("w"), network.graph, *backend, vectors.theta, vectors.statistics);
+  std::vector<NamedTensor> half;
+  const SafetensorsFile file(folder.file("w"));
+  for (const auto& entry : file.entries()) {
+    if (entry.dtype != "F32") continue;
+    half.push_back(make_named_tensor<float>(entry.name, "F16", entry.shape, file.read_as<float>(entry.name)));
+  }
+  write_safetensors(folder.file("half"), half);
+  const Vectors loaded(*backend, network, 2);
+  load_weights(folder.file("half"), network.graph, *backend, loaded.theta, loaded.statistics);
+  const std::vector<float> a = values(*backend, vectors.theta.all()), b = values(*backend, loaded.theta.all());
+  int wrong = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) wrong += std::abs(a[i] - b[i]) > std::abs(a[i]) * 0x1p-11f + 0x1p-25f;
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a head for another number of classes, or none, leaves the initialised head and says so") {
+  const auto backend = plain_backend();
+  const TemporaryFolder folder;
+  const Network upstream = build_network(tiny_basic(), 9, f32()), network = build_network(tiny_basic(), 5, f32());
+  const Vectors source(*backend, upstream, 1);
+  save_weights(folder.file("other"), upstream.graph, *backend, source.theta, source.statistics);
+  std::vector<NamedTensor> headless = tensors_of(folder.file("other"));
+  remove(headless, "fc.weight");
+  remove(headless, "fc.bias");
+  write_safetensors(folder.file("headless"), headless);
+  for (const std::string name : {"other", "headless"}) {
+    const Vectors vectors(*backend, network, 2), before(*backend, network, 2);
+    const LoadReport report =
+        load_weights(folder.file(name), network.graph, *backend, vectors.theta, vectors.statistics);
+    CHECK(report.head_reinitialised);
+    CHECK(report.notes == std::vector<std::string>{folder.file(name) +
+                                                   (name == "other" ? " has a head for 9 classes, the model one for 5"
+                                                                    : " has no fc.weight") +
+                                                   ": the head starts from its random initialisation"});
+    CHECK(values(*backend, vectors.theta, "fc.weight") == values(*backend, before.theta, "fc.weight"));
+    CHECK(values(*backend, vectors.theta, "fc.bias") == values(*backend, before.theta, "fc.bias"));
+    CHECK(values(*backend, vectors.theta, "conv1.weight") == values(*backend, source.theta, "conv1.weight"));
+  }
+}
+
+TEST_CASE("every other difference is an Error that lists all of them, and nothing is loaded") {
+  const auto backend = plain_backend();
+  const TemporaryFolder folder;
+  const Network network = build_network(tiny_basic(), 5, f32());
+  const Vectors source(*backend, network, 1), vectors(*backend, network, 2), before(*backend, network, 2);
+  const std::string path = folder.file("w");
+  save_weights(path, network.graph, *backend, source.theta, source.statistics);
+  std::vector<NamedTensor> tensors = tensors_of(path);
+  remove(tensors, "bn1.bias");
+  remove(tensors, "layer1.0.bn1.running_mean");
+  replace(tensors, filled("conv1.weight", {16, 7, 7, 3}, 1));
+  replace(tensors, filled("fc.weight", {5, 32}, 1));
+  tensors.push_back(filled("layer5.0.conv1.weight", {2, 2}, 1));
+  write_safetensors(path, tensors);
+  CHECK_THROWS_WITH_AS(
+      load_weights(path, network.graph, *backend, vectors.theta, vectors.statistics),
+      (path + " does not fit the model: conv1.weight is [16, 7, 7, 3], expected [16, 3, 7, 7]; missing "
+              "bn1.bias [16]; fc.weight is [5, 32], expected [5, 64]; missing layer1.0.bn1.running_mean "
+              "[16]; unexpected layer5.0.conv1.weight [2, 2]")
+          .c_str(),
+      Error);
+  CHECK(values(*backend, vectors.theta.all()) == values(*backend, before.theta.all()));
+}
+
+TEST_CASE("half a head is an Error, not a new head") {
+  const auto backend = plain_backend();
+  const TemporaryFolder folder;
+  const Network network = build_network(tiny_basic(), 5, f32());
+  const Vectors vectors(*backend, network);
+  save_weights(folder.file("w"), network.graph, *backend, vectors.theta, vectors.statistics);
+  const auto load = [&](std::vector<NamedTensor> tensors) {
+    write_safetensors(folder.file("changed"), tensors);
+    load_weights(folder.file("changed"), network.graph, *backend, vectors.theta, vectors.statistics);
+  };
+  std::vector<NamedTensor> tensors = tensors_of(folder.file("w"));
+  remove(tensors, "fc.bias");
+  CHECK_THROWS_WITH_AS(load(tensors), doctest::Contains("missing fc.bias [5]"), Error);
+  tensors = tensors_of(folder.file("w"));
+  replace(tensors, filled("fc.weight", {9, 64}, 1));
+  CHECK_THROWS_WITH_AS(load(tensors), doctest::Contains("fc.weight is [9, 64], expected [5, 64]"), Error);
+}
+
+TEST_CASE("vectors of another network are refused") {
+  const auto backend = plain_backend();
+  const TemporaryFolder folder;
+  const Network basic = build_network(tiny_basic(), 5, f32()), other = build_network(tiny_bottleneck(), 5, f32());
+  const Vectors vectors(*backend, other);
+  CHECK_THROWS_AS(initialise(basic.graph, *backend, vectors.theta, 1), Error);
+  CHECK_THROWS_AS(save_weights(folder.file("w"), basic.graph, *backend, vectors.theta, vectors.statistics), Error);
+}
