@@ -43,40 +43,32 @@ inline std::size_t channel_sums_bytes(const ChannelView& view, int sums) {
          sizeof(double);
 }
 
-/// The sums of one chunk: sums[k·lanes + lane].
+/// The sums of one chunk: sums[k·lanes + lane]. `element` comes by value, so that what it captured stays in registers.
 template <int kSums, class S, class Element>
-void sum_chunk(const ChannelChunks::Chunk& chunk, std::int64_t lanes, S* sums, const Element& element) {
+void sum_chunk(const ChannelChunks::Chunk& chunk, std::int64_t lanes, S* sums, Element element) {
   const std::int64_t n = chunk.image, c = chunk.first_channel;
   if (lanes == kBlock) {  // the sums stay in registers
     S sum[kSums][kBlock] = {};
     for (std::int64_t pixel = 0; pixel < chunk.pixels; ++pixel) {
       const std::int64_t at = chunk.offset + pixel * kBlock;
-#pragma omp simd
+#pragma GCC ivdep
       for (std::int64_t l = 0; l < kBlock; ++l) {
         const std::array<S, kSums> term = element(at + l, n, c + l);
-        for (int k = 0; k < kSums; ++k) sum[k][l] += term[k];
+        sum[0][l] += term[0];
+        if constexpr (kSums == 2) sum[1][l] += term[1];
       }
     }
     std::copy_n(&sum[0][0], kSums * kBlock, sums);
     return;
   }
   std::fill_n(sums, kSums * lanes, S{0});
-  std::int64_t pixel = 0;
-  for (; pixel + 4 <= chunk.pixels; pixel += 4) {  // four rows at once: a quarter of the traffic of the sums
+  for (std::int64_t pixel = 0; pixel < chunk.pixels; ++pixel) {
     const std::int64_t at = chunk.offset + pixel * lanes;
-#pragma omp simd
-    for (std::int64_t l = 0; l < lanes; ++l) {
-      const std::array<S, kSums> t0 = element(at + l, n, c + l), t1 = element(at + lanes + l, n, c + l),
-                                 t2 = element(at + 2 * lanes + l, n, c + l), t3 = element(at + 3 * lanes + l, n, c + l);
-      for (int k = 0; k < kSums; ++k) sums[k * lanes + l] += (t0[k] + t1[k]) + (t2[k] + t3[k]);
-    }
-  }
-  for (; pixel < chunk.pixels; ++pixel) {
-    const std::int64_t at = chunk.offset + pixel * lanes;
-#pragma omp simd
+#pragma GCC ivdep
     for (std::int64_t l = 0; l < lanes; ++l) {
       const std::array<S, kSums> term = element(at + l, n, c + l);
-      for (int k = 0; k < kSums; ++k) sums[k * lanes + l] += term[k];
+      sums[l] += term[0];
+      if constexpr (kSums == 2) sums[lanes + l] += term[1];
     }
   }
 }
@@ -121,7 +113,7 @@ void channel_map(int threads, const ChannelView& view, const Element& element) {
     const ChannelChunks::Chunk chunk = chunks[index];
     for (std::int64_t pixel = 0; pixel < chunk.pixels; ++pixel) {
       const std::int64_t at = chunk.offset + pixel * view.lanes;
-#pragma omp simd
+#pragma GCC ivdep
       for (std::int64_t l = 0; l < view.lanes; ++l) element(at + l, chunk.image, chunk.first_channel + l);
     }
   });

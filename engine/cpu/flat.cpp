@@ -20,7 +20,7 @@ double sum_of_squares(const T* x, std::int64_t count) {
   double lane[kLanes] = {};
   std::int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
-#pragma omp simd
+#pragma GCC ivdep
     for (std::int64_t j = 0; j < kLanes; ++j) {
       const double value = static_cast<double>(x[i + j]);
       lane[j] += value * value;

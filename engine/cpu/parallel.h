@@ -28,7 +28,7 @@ void parallel_chunks(int threads, std::int64_t count, std::int64_t chunk, const 
 template <class Body>
 void parallel_elements(int threads, std::int64_t count, const Body& body) {
   parallel_chunks(threads, count, kChunk, [&](std::int64_t begin, std::int64_t end) {
-#pragma omp simd
+#pragma GCC ivdep
     for (std::int64_t i = begin; i < end; ++i) body(i);
   });
 }

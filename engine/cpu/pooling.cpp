@@ -1,5 +1,10 @@
-// Max pooling sees a blocked image [N,H,W,C] as the dense image [N·C/16,H,W,16] that it is in memory. Channels go in
-// strips of 16 whose running maxima stay in registers; the gradient gathers, so that no two threads meet.
+// Max pooling sees a blocked image [N,H,W,C] as the dense image [N·C/16,H,W,16] that it is in memory.
+#include <omp.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/image.h"
 #include "engine/cpu/parallel.h"
@@ -9,22 +14,26 @@
 namespace dgsam {
 namespace {
 
-constexpr std::int64_t kStrip = 16;
+constexpr int kMaxKernel = 16;
+using Reach = std::array<std::int64_t, kMaxKernel * kMaxKernel>;
+
+constexpr std::int64_t kStrip = 16;  ///< channels whose running maxima stay in registers
 using FullStrip = std::integral_constant<std::int64_t, kStrip>;
 
-struct Window {
-  std::int64_t begin, end;  ///< taps inside the image
+/// A half-open range of indices.
+struct Range {
+  std::int64_t begin, end;
 };
-Window taps_inside(std::int64_t start, std::int64_t kernel, std::int64_t extent) {
+/// The taps of a window starting at `start` that lie inside the image.
+Range taps_inside(std::int64_t start, std::int64_t kernel, std::int64_t extent) {
   return {std::max<std::int64_t>(0, -start), std::min(kernel, extent - start)};
 }
 
-/// One output pixel, `lanes` (<= kStrip) channels. x points at pixel (0, 0) of the image; the window starts at (h0,
-/// w0).
+/// One output pixel, `lanes` channels. x points at pixel (0, 0) of the image; the window starts at (h0, w0).
 template <class T, class Lanes>
 void max_pixel(const T* x, const Image& in, std::int64_t h0, std::int64_t w0, std::int64_t kernel, Lanes lanes, T* y,
                std::uint8_t* winner) {
-  const Window rows = taps_inside(h0, kernel, in.height), columns = taps_inside(w0, kernel, in.width);
+  const Range rows = taps_inside(h0, kernel, in.height), columns = taps_inside(w0, kernel, in.width);
   Master<T> best[kStrip];
   std::int32_t position[kStrip];
   for (std::int64_t r = rows.begin; r < rows.end; ++r) {
@@ -45,47 +54,30 @@ void max_pixel(const T* x, const Image& in, std::int64_t h0, std::int64_t w0, st
   for (std::int64_t l = 0; l < lanes; ++l) winner[l] = static_cast<std::uint8_t>(position[l]);
 }
 
-/// One input pixel (h, w): the sum of dy over the windows that it won.
-template <class T, class Lanes>
-void max_pixel_grad(const T* dy, const std::uint8_t* winner, const Image& out, std::int64_t h, std::int64_t w,
-                    const PoolSpec& spec, Lanes lanes, T* dx) {
-  Master<T> sum[kStrip] = {};
-  for (std::int64_t r = (h + spec.padding) % spec.stride; r < spec.kernel; r += spec.stride) {
-    const std::int64_t p = (h + spec.padding - r) / spec.stride;
-    if (h + spec.padding < r || p >= out.height) continue;
-    for (std::int64_t s = (w + spec.padding) % spec.stride; s < spec.kernel; s += spec.stride) {
-      const std::int64_t q = (w + spec.padding - s) / spec.stride;
-      if (w + spec.padding < s || q >= out.width) continue;
+/// sums = the gradient of one image. reach[tap] is the distance of a window's tap from its first one.
+template <class T>
+void scatter(const T* dy, const std::uint8_t* winner, const Image& in, const Image& out, const PoolSpec& spec,
+             const Reach& reach, Master<T>* sums) {
+  std::fill_n(sums, in.height * in.width * in.channels, Master<T>{0});
+  for (std::int64_t p = 0; p < out.height; ++p) {
+    for (std::int64_t q = 0; q < out.width; ++q) {
+      // May lie before the image; together with its winner it does not.
+      const std::int64_t first =
+          ((p * spec.stride - spec.padding) * in.width + q * spec.stride - spec.padding) * in.channels;
       const std::int64_t at = (p * out.width + q) * out.channels;
-      const auto tap = static_cast<std::uint8_t>(r * spec.kernel + s);
-#pragma omp simd
-      for (std::int64_t l = 0; l < lanes; ++l) {
-        sum[l] += winner[at + l] == tap ? static_cast<Master<T>>(dy[at + l]) : Master<T>{0};
+      for (std::int64_t c = 0; c < out.channels; ++c) {
+        sums[first + reach[winner[at + c]] + c] += static_cast<Master<T>>(dy[at + c]);
       }
     }
   }
-  for (std::int64_t l = 0; l < lanes; ++l) dx[l] = static_cast<T>(sum[l]);
-}
-
-/// pixel(image, h, w, first channel, lanes) over all of `plane`; a full strip's `lanes` is a compile-time constant.
-template <class Pixel>
-void for_each_strip(int threads, const Image& plane, const Pixel& pixel) {
-  parallel_for(threads, plane.images * plane.height, [&](std::int64_t row) {
-    const std::int64_t image = row / plane.height, h = row % plane.height;
-    for (std::int64_t w = 0; w < plane.width; ++w) {
-      std::int64_t c = 0;
-      for (; c + kStrip <= plane.channels; c += kStrip) pixel(image, h, w, c, FullStrip{});
-      if (c < plane.channels) pixel(image, h, w, c, plane.channels - c);
-    }
-  });
 }
 
 void check_pooling(const char* op, const Tensor& x, const Tensor& y, const Tensor& winner, const PoolSpec& spec) {
   const auto pooled = [&](std::int64_t extent) { return (extent + 2 * spec.padding - spec.kernel) / spec.stride + 1; };
-  require(x.shape().rank() == 4 && spec.stride > 0 && spec.kernel > 0 && spec.kernel <= 16 && spec.padding >= 0 &&
-              2 * spec.padding <= spec.kernel,
-          op, ": kernel ", spec.kernel, ", stride ", spec.stride, ", padding ", spec.padding, " on ", x.type.text(),
-          "; expected a kernel of at most 16 and a padding of at most half of it");
+  require(x.shape().rank() == 4 && spec.stride > 0 && spec.kernel > 0 && spec.kernel <= kMaxKernel &&
+              spec.padding >= 0 && 2 * spec.padding <= spec.kernel,
+          op, ": kernel ", spec.kernel, ", stride ", spec.stride, ", padding ", spec.padding, " on ", x.type,
+          "; expected a kernel of at most ", kMaxKernel, " and a padding of at most half of it");
   const Shape shape{x.shape()[0], pooled(x.shape()[1]), pooled(x.shape()[2]), x.shape()[3]};
   check(op, "the pooled image", y, {x.dtype(), shape, x.type.layout});
   check(op, "winner", winner, {DType::u8, shape, x.type.layout});
@@ -100,10 +92,18 @@ void CpuBackend::max_pool(const Tensor& x, const Tensor& y, const Tensor& winner
     const T* from = x.as<T>();
     T* to = y.as<T>();
     auto* won = winner.as<std::uint8_t>();
-    for_each_strip(threads_, out, [&](std::int64_t n, std::int64_t p, std::int64_t q, std::int64_t c, auto lanes) {
-      const std::int64_t at = out.offset(n, p, q, c);
-      max_pixel(from + in.offset(n, 0, 0, c), in, p * spec.stride - spec.padding, q * spec.stride - spec.padding,
-                spec.kernel, lanes, to + at, won + at);
+    parallel_for(threads_, out.images * out.height, [&](std::int64_t row) {
+      const std::int64_t n = row / out.height, p = row % out.height;
+      for (std::int64_t q = 0; q < out.width; ++q) {
+        const auto strip = [&](std::int64_t c, auto lanes) {
+          const std::int64_t at = out.offset(n, p, q, c);
+          max_pixel(from + in.offset(n, 0, 0, c), in, p * spec.stride - spec.padding, q * spec.stride - spec.padding,
+                    spec.kernel, lanes, to + at, won + at);
+        };
+        std::int64_t c = 0;
+        for (; c + kStrip <= out.channels; c += kStrip) strip(c, FullStrip{});
+        if (c < out.channels) strip(c, out.channels - c);
+      }
     });
   });
 }
@@ -111,14 +111,29 @@ void CpuBackend::max_pool(const Tensor& x, const Tensor& y, const Tensor& winner
 void CpuBackend::max_pool_grad(const Tensor& dy, const Tensor& winner, const Tensor& dx, const PoolSpec& spec) {
   check_pooling("max_pool_grad", dx, dy, winner, spec);
   const Image in = plane_of(dx), out = plane_of(dy);
+  const std::int64_t in_elements = in.height * in.width * in.channels;
+  const std::int64_t out_elements = out.height * out.width * out.channels;
+  Reach reach;
+  for (int tap = 0; tap < spec.kernel * spec.kernel; ++tap) {
+    reach[static_cast<std::size_t>(tap)] = (tap / spec.kernel * in.width + tap % spec.kernel) * in.channels;
+  }
   with_type(dx.dtype(), "max_pool_grad", [&]<class T>() {
     const T* from = dy.as<T>();
     const auto* won = winner.as<std::uint8_t>();
     T* to = dx.as<T>();
-    for_each_strip(threads_, in, [&](std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c, auto lanes) {
-      const std::int64_t image = out.offset(n, 0, 0, c);
-      max_pixel_grad(from + image, won + image, out, h, w, spec, lanes, to + in.offset(n, h, w, c));
-    });
+    if constexpr (std::is_same_v<T, Master<T>>) {
+      parallel_for(threads_, in.images, [&](std::int64_t n) {
+        scatter(from + n * out_elements, won + n * out_elements, in, out, spec, reach, to + n * in_elements);
+      });
+    } else {  // each thread sums one image at a time in the master type
+      auto* sums =
+          static_cast<Master<T>*>(scratch(static_cast<std::size_t>(threads_ * in_elements) * sizeof(Master<T>)));
+      parallel_for(threads_, in.images, [&](std::int64_t n) {
+        Master<T>* sum = sums + omp_get_thread_num() * in_elements;
+        scatter(from + n * out_elements, won + n * out_elements, in, out, spec, reach, sum);
+        for (std::int64_t i = 0; i < in_elements; ++i) to[n * in_elements + i] = static_cast<T>(sum[i]);
+      });
+    }
   });
 }
 
