@@ -45,7 +45,7 @@ class Page {
     text += "<header>\n" + element("h1", input_.title) + element("p", input_.explanation);
     text += "<p class=\"headline\">" + escaped(headline(input_)) + "</p>\n" + contents() + "</header>\n";
     text += samples();
-    if (experiments_.size() > 1) {
+    if (averaged_experiments(input_).size() > 1) {
       const Table averages = average_table(input_);
       text +=
           "<section id=\"average\">\n<h2>All unseen domains</h2>\n" + table(averages, averages.title) + "</section>\n";
@@ -61,7 +61,8 @@ class Page {
 
   std::string contents() const {
     if (experiments_.size() < 2) return "";
-    std::string text = "<nav aria-label=\"Contents\"><ul>\n<li><a href=\"#average\">All unseen domains</a></li>\n";
+    std::string text = "<nav aria-label=\"Contents\"><ul>\n";
+    if (averaged_experiments(input_).size() > 1) text += "<li><a href=\"#average\">All unseen domains</a></li>\n";
     for (std::size_t i = 0; i < experiments_.size(); ++i) {
       text += "<li><a href=\"#unseen-" + std::to_string(i) + "\">" + escaped(name_of(experiments_[i])) + "</a></li>\n";
     }
@@ -105,8 +106,8 @@ class Page {
       text += "<tbody>\n<tr><th scope=\"rowgroup\" colspan=\"" + std::to_string(table.columns.size() + 1) + "\">" +
               escaped(group.name) + "</th></tr>\n";
       for (const TableRow& row : group.rows) {
-        const bool lead = row.name.ends_with(", unseen") || row.name.starts_with("mean");
-        text += std::string(lead ? "<tr class=\"lead\">" : "<tr>") + "<th scope=\"row\">" + escaped(row.name) + "</th>";
+        text +=
+            std::string(row.lead ? "<tr class=\"lead\">" : "<tr>") + "<th scope=\"row\">" + escaped(row.name) + "</th>";
         for (const std::string& cell : row.cells) text += "<td>" + escaped(cell) + "</td>";
         text += "</tr>\n";
       }
@@ -157,7 +158,7 @@ class Page {
       sources.push_back(domain);
       chart.groups.push_back(first.domains[domain]);
     }
-    chart.groups.push_back("total loss");
+    chart.groups.push_back("total");
     std::string key = "<div class=\"key\">";
     for (const ReportRun* run : experiment.runs) {
       Curve bars{run->label, colour_of(run->label), {}, {}};

@@ -13,10 +13,12 @@ namespace {
 
 using Figure = std::function<double(const ReportRun&)>;
 
-/// A row of `figure` over runs, in the format of `write`.
-template <class Write>
-TableRow row_of(std::string name, const std::vector<const ReportRun*>& runs, const Figure& figure, const Write& write) {
-  TableRow row{std::move(name), {}};
+using Format = std::string (*)(double);
+
+/// A row of `figure` over runs.
+TableRow row_of(std::string name, const std::vector<const ReportRun*>& runs, const Figure& figure, Format write,
+                bool lead = false) {
+  TableRow row{std::move(name), {}, lead};
   for (const ReportRun* run : runs) row.cells.push_back(write(figure(*run)));
   return row;
 }
@@ -56,10 +58,14 @@ double largest_of(const std::vector<double>& values) {
 
 double final_unseen(const ReportRun& run) { return unseen_accuracy(run, run.final_accuracy); }
 double final_source(const ReportRun& run) { return source_accuracy(run, run.final_accuracy); }
+double total_sharpness(const ReportRun& run) { return run.total_sharpness; }
+double seconds(const ReportRun& run) { return run.seconds; }
+double gradients(const ReportRun& run) { return run.domain_gradients; }
+double memory(const ReportRun& run) { return run.peak_mb; }
 
 /// "57.7 % for ERM, 57.8 % for SAM and 52.8 % for DGSAM"; what is missing is left out.
-std::string listed(const std::vector<std::string>& labels, const std::vector<double>& values,
-                   std::string (*write)(double), const std::string& unit) {
+std::string listed(const std::vector<std::string>& labels, const std::vector<double>& values, Format write,
+                   const std::string& unit) {
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     if (!std::isnan(values[i])) parts.push_back(write(values[i]) + unit + " for " + labels[i]);
@@ -136,77 +142,76 @@ Table experiment_table(const Experiment& experiment) {
   for (const ReportRun* run : runs) table.columns.push_back(run->label);
 
   TableGroup accuracy{"Accuracy, %", {}}, sharpness{"One-step sharpness", {}};
-  if (first.unseen >= 0)
-    accuracy.rows.push_back(row_of(experiment.unseen + ", unseen", runs, final_unseen, format_percent));
+  const auto of_unseen = experiment.unseen + ", unseen";
+  if (first.unseen >= 0) accuracy.rows.push_back(row_of(of_unseen, runs, final_unseen, format_percent, true));
   for (std::size_t domain = 0; domain < first.domains.size(); ++domain) {
-    const auto value = [domain](const ReportRun& run) { return run.sharpness[domain]; };
-    const bool measured =
-        std::any_of(runs.begin(), runs.end(), [&](const ReportRun* run) { return !std::isnan(value(*run)); });
-    const bool source = static_cast<int>(domain) != first.unseen;
-    if (source) {
-      accuracy.rows.push_back(row_of(
-          first.domains[domain], runs, [domain](const ReportRun& run) { return run.final_accuracy.out[domain]; },
-          format_percent));
-    }
-    const std::string name = first.domains[domain] + (source ? "" : ", unseen");
-    if (measured) sharpness.rows.push_back(row_of(name, runs, value, sharpness_text));
+    if (static_cast<int>(domain) == first.unseen) continue;
+    const auto accuracy_of = [domain](const ReportRun& run) { return run.final_accuracy.out[domain]; };
+    const auto sharpness_of = [domain](const ReportRun& run) { return run.sharpness[domain]; };
+    accuracy.rows.push_back(row_of(first.domains[domain], runs, accuracy_of, format_percent));
+    sharpness.rows.push_back(row_of(first.domains[domain], runs, sharpness_of, sharpness_text));
   }
-  accuracy.rows.push_back(row_of("mean of sources", runs, final_source, format_percent));
-  sharpness.rows.push_back(row_of("mean of sources", runs, source_sharpness, sharpness_text));
-  sharpness.rows.push_back(row_of(
-      "total loss", runs, [](const ReportRun& run) { return run.total_sharpness; }, sharpness_text));
-  TableGroup cost{"Cost of training", {}};
-  cost.rows = {row_of(
-                   "seconds", runs, [](const ReportRun& run) { return run.seconds; }, seconds_text),
-               row_of(
-                   "domain gradients", runs, [](const ReportRun& run) { return run.domain_gradients; }, count_text),
-               row_of(
-                   "peak memory, MB", runs, [](const ReportRun& run) { return run.peak_mb; }, count_text)};
+  accuracy.rows.push_back(row_of("mean of sources", runs, final_source, format_percent, true));
+  sharpness.rows.push_back(row_of("mean of sources", runs, source_sharpness, sharpness_text, true));
+  sharpness.rows.push_back(row_of("total of sources", runs, total_sharpness, sharpness_text));
+  const auto sharpness_of_unseen = [&](const ReportRun& run) {
+    return first.unseen < 0 ? kMissing : run.sharpness[static_cast<std::size_t>(first.unseen)];
+  };
+  if (std::any_of(runs.begin(), runs.end(), [&](auto run) { return !std::isnan(sharpness_of_unseen(*run)); })) {
+    sharpness.rows.push_back(row_of(of_unseen, runs, sharpness_of_unseen, sharpness_text));
+  }
+  TableGroup cost{
+      "Cost of training",
+      {row_of("seconds", runs, seconds, seconds_text), row_of("domain gradients", runs, gradients, count_text),
+       row_of("peak memory, MB", runs, memory, count_text)}};
   table.groups = {std::move(accuracy), std::move(sharpness), std::move(cost)};
   return table;
 }
 
+std::vector<Experiment> averaged_experiments(const ReportInput& input) {
+  std::vector<Experiment> experiments = experiments_of(input);
+  if (experiments.size() > 1) {
+    std::erase_if(experiments, [](const Experiment& experiment) { return experiment.unseen.empty(); });
+  }
+  return experiments;
+}
+
 Table average_table(const ReportInput& input) {
-  const std::vector<Experiment> experiments = experiments_of(input);
+  const std::vector<Experiment> experiments = averaged_experiments(input);
   Table table{"Average over " + std::to_string(experiments.size()) + " unseen domains", labels_of(input), {}};
   std::vector<std::vector<const ReportRun*>> runs;
   for (const std::string& label : table.columns) runs.push_back(runs_of(label, experiments));
 
-  const auto row = [&](std::string name, const Figure& figure, double (*reduce)(const std::vector<double>&),
-                       std::string (*write)(double)) {
-    TableRow result{std::move(name), {}};
+  using Reduce = double (*)(const std::vector<double>&);
+  const auto row = [&](std::string name, const Figure& figure, Reduce reduce, Format write, bool lead = false) {
+    TableRow result{std::move(name), {}, lead};
     for (const auto& of_label : runs) result.cells.push_back(write(reduce(each(of_label, figure))));
     return result;
   };
   TableGroup unseen{"Accuracy on the unseen domain, %", {}};
   for (const Experiment& experiment : experiments) {
-    TableRow one{experiment.unseen.empty() ? "none left out" : experiment.unseen, {}};
+    TableRow one{experiment.unseen, {}};
     for (const std::string& label : table.columns) {
       const auto found = runs_of(label, {experiment});
       one.cells.push_back(format_percent(found.empty() ? kMissing : final_unseen(*found.front())));
     }
     unseen.rows.push_back(std::move(one));
   }
-  unseen.rows.push_back(row("mean", final_unseen, mean_of, format_percent));
+  unseen.rows.push_back(row("mean", final_unseen, mean_of, format_percent, true));
   table.groups = {
       std::move(unseen),
-      {"Accuracy on the sources, %", {row("mean", final_source, mean_of, format_percent)}},
+      {"Accuracy on the sources, %", {row("mean", final_source, mean_of, format_percent, true)}},
       {"One-step sharpness",
-       {row("mean of sources", source_sharpness, mean_of, sharpness_text),
-        row(
-            "total loss", [](const ReportRun& run) { return run.total_sharpness; }, mean_of, sharpness_text)}},
+       {row("mean of sources", source_sharpness, mean_of, sharpness_text, true),
+        row("total of sources", total_sharpness, mean_of, sharpness_text)}},
       {"Cost of training, all runs",
-       {row(
-            "seconds", [](const ReportRun& run) { return run.seconds; }, sum_of, seconds_text),
-        row(
-            "domain gradients", [](const ReportRun& run) { return run.domain_gradients; }, sum_of, count_text),
-        row(
-            "peak memory, MB", [](const ReportRun& run) { return run.peak_mb; }, largest_of, count_text)}}};
+       {row("seconds", seconds, sum_of, seconds_text), row("domain gradients", gradients, sum_of, count_text),
+        row("peak memory, MB", memory, largest_of, count_text)}}};
   return table;
 }
 
 std::string headline(const ReportInput& input) {
-  const std::vector<Experiment> experiments = experiments_of(input);
+  const std::vector<Experiment> experiments = averaged_experiments(input);
   const std::vector<std::string> labels = labels_of(input);
   std::vector<double> unseen, source, sharpness;
   for (const std::string& label : labels) {
@@ -216,7 +221,7 @@ std::string headline(const ReportInput& input) {
     sharpness.push_back(mean_of(each(runs, source_sharpness)));
   }
   std::string text;
-  const auto sentence = [&](const std::string& start, const std::vector<double>& values, std::string (*write)(double),
+  const auto sentence = [&](const std::string& start, const std::vector<double>& values, Format write,
                             const std::string& unit) {
     const std::string list = listed(labels, values, write, unit);
     if (!list.empty()) text += start + list + ". ";
@@ -225,7 +230,7 @@ std::string headline(const ReportInput& input) {
                                 ? "Averaged over " + std::to_string(experiments.size()) + " unseen domains,"
                                 : "On the unseen domain " + experiments.front().unseen;
   sentence(where + " the accuracy is ", unseen, format_percent, "\u00a0%");
-  sentence("On held-out images of the source domains it is ", source, format_percent, "\u00a0%");
+  sentence("On held-out images of the source domains the accuracy is ", source, format_percent, "\u00a0%");
   sentence("The one-step sharpness of a single source domain is on average ", sharpness, sharpness_text, "");
   const bool one_run_each = labels.size() * experiments.size() == input.runs.size();
   if (one_run_each) text += "Each is a single run: another seed may change small differences and their order.";
@@ -237,7 +242,7 @@ std::string text_table(const ReportInput& input) {
   std::vector<Table> tables;
   const std::vector<Experiment> experiments = experiments_of(input);
   for (const Experiment& experiment : experiments) tables.push_back(experiment_table(experiment));
-  if (experiments.size() > 1) tables.push_back(average_table(input));
+  if (averaged_experiments(input).size() > 1) tables.push_back(average_table(input));
 
   // Columns on the screen, not bytes: continuation bytes of UTF-8 take no place.
   const auto width_of = [](const std::string& text) {

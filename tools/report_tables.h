@@ -17,6 +17,7 @@ struct Experiment {
 struct TableRow {
   std::string name;
   std::vector<std::string> cells;
+  bool lead = false;  // a figure to look at first
 };
 
 struct TableGroup {
@@ -51,12 +52,14 @@ double source_sharpness(const ReportRun& run);
 
 /// In order of first appearance.
 std::vector<Experiment> experiments_of(const ReportInput& input);
+/// Those that averages are taken over: the ones with an unseen domain, when there are several.
+std::vector<Experiment> averaged_experiments(const ReportInput& input);
 /// The distinct labels in order of first appearance: a label's index is its colour.
 std::vector<std::string> labels_of(const ReportInput& input);
 
 /// Runs as columns.
 Table experiment_table(const Experiment& experiment);
-/// Labels as columns, means over the experiments; a mean is missing unless the label has a run in each.
+/// Labels as columns, means over averaged_experiments(); a mean is missing unless the label has a run in each.
 Table average_table(const ReportInput& input);
 
 /// What the numbers say, in a few sentences without a judgement.

@@ -165,7 +165,7 @@ TEST_CASE("the terminal table shows each figure once, in aligned columns") {
         "  photo              0.250   0.250\n"
         "  sketch             0.750   0.750\n"
         "  mean of sources    0.500   0.500\n"
-        "  total loss         0.300   0.300\n"
+        "  total of sources   0.300   0.300\n"
         "Cost of training\n"
         "  seconds             12.3    12.3\n"
         "  domain gradients      12      12\n"
@@ -174,9 +174,11 @@ TEST_CASE("the terminal table shows each figure once, in aligned columns") {
 
 TEST_CASE("with several unseen domains the averages need a run for each") {
   const Folder folder;
-  const ReportInput input = read_runs({make_run(folder.path, "a", "erm", "0"), make_run(folder.path, "b", "erm", "1"),
-                                       make_run(folder.path, "c", "sam", "0")});
-  const std::vector<Experiment> experiments = experiments_of(input);
+  const ReportInput input =
+      read_runs({make_run(folder.path, "a", "erm", "0"), make_run(folder.path, "b", "erm", "1"),
+                 make_run(folder.path, "c", "sam", "0"), make_run(folder.path, "d", "sam", "null")});
+  CHECK(experiments_of(input).size() == 3);
+  const std::vector<Experiment> experiments = averaged_experiments(input);
   REQUIRE(experiments.size() == 2);
   CHECK(experiments[0].unseen == "art");
   CHECK(experiments[0].runs.size() == 2);
