@@ -96,7 +96,7 @@ std::string end_labels(const Frame& frame, const std::vector<Curve>& curves) {
   for (std::size_t i = 0; i < labels.size(); ++i) {
     labels[i].y = std::max(labels[i].y, i == 0 ? kTop : labels[i - 1].y + kGap);
   }
-  double limit = frame.height - kBottom;
+  double limit = frame.height - kBottom - 6;  // clear of the word under the axis
   for (std::size_t i = labels.size(); i-- > 0; limit -= kGap) labels[i].y = std::min(labels[i].y, limit);
   std::string svg;
   for (const Label& label : labels) {
