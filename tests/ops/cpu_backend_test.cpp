@@ -14,14 +14,14 @@ std::vector<Array> sums_with(int threads, DType dtype, Layout layout) {
   CpuBackend backend({threads});
   Tensors tensors(backend);
   const DType master = master_of(dtype);
-  const Shape image{3, 60, 50, 32};
+  const Shape image{2, 50, 45, 32};
   const Type vector{master, {32}};
   const Tensor x = tensors.make(random_array(image, dtype, 1), dtype, layout), y = tensors.make(x.type);
   const Tensor dy = tensors.make(random_array(image, dtype, 2), dtype, layout), dx = tensors.make(x.type);
-  const Tensor gamma = tensors.make(random_array({32}, master, 3), master), statistics = tensors.make({master, {3, 4}});
+  const Tensor gamma = tensors.make(random_array({32}, master, 3), master), statistics = tensors.make({master, {2, 4}});
   const Tensor mean = tensors.make(vector), invstd = tensors.make(vector), running = tensors.make(vector);
   const Tensor invstd4 = tensors.make(statistics.type), counters = tensors.make(Array({kStepCounters}), DType::i64);
-  const Tensor dgamma = tensors.make(vector), dbeta = tensors.make(vector), pooled = tensors.make({dtype, {3, 32}});
+  const Tensor dgamma = tensors.make(vector), dbeta = tensors.make(vector), pooled = tensors.make({dtype, {2, 32}});
   const Tensor w = tensors.make(random_array({32, 3, 3, 32}, dtype, 4), dtype), dw = tensors.make({master, w.shape()});
   const Tensor norm = tensors.make({DType::f64, {}});
   std::vector<Array> results;
@@ -59,7 +59,7 @@ TEST_CASE("no bit of a result depends on the number of threads") {
   for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
     for (const Layout layout : {Layout::dense, Layout::blocked16}) {
       const std::vector<Array> one = sums_with(1, dtype, layout);
-      for (const int threads : {2, 5}) {
+      for (const int threads : {2, 3}) {
         const std::vector<Array> many = sums_with(threads, dtype, layout);
         REQUIRE(many.size() == one.size());
         for (std::size_t i = 0; i < one.size(); ++i) {

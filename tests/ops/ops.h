@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/backend.h"
+#include "engine/check/compare_backend.h"
 #include "engine/core/rng.h"
 #include "engine/cpu/make_cpu_backend.h"
 #include "engine/make_backend.h"
@@ -150,15 +151,18 @@ class Tensors {
 
 struct NamedBackend {
   std::string label;
-  std::unique_ptr<Backend> backend;
+  Backend* backend;
 };
 
-/// Every backend of this build and machine; made once.
+/// Every backend of this build and machine, made once; the last one compares the best of them with the plain one.
 inline const std::vector<NamedBackend>& backends() {
+  static const auto plain = make_backend("cpu", {.threads = 2, .onednn = false});
+  static const auto onednn = onednn_available() ? make_backend("cpu", {.threads = 2, .onednn = true}) : nullptr;
+  static CompareBackend compare(onednn ? *onednn : *plain, *plain);
   static const std::vector<NamedBackend> all = [] {
-    std::vector<NamedBackend> found;
-    found.push_back({"plain cpu", make_backend("cpu", {.threads = 2, .onednn = false})});
-    if (onednn_available()) found.push_back({"onednn cpu", make_backend("cpu", {.threads = 2, .onednn = true})});
+    std::vector<NamedBackend> found{{"plain cpu", plain.get()}};
+    if (onednn) found.push_back({"onednn cpu", onednn.get()});
+    found.push_back({"compared", &compare});
     return found;
   }();
   return all;
@@ -189,14 +193,22 @@ inline std::vector<Layout> layouts(std::int64_t channels) {
   return {Layout::dense};
 }
 
-/// body(backend, dtype) for every backend and activation type, with both in the message of a failure.
+/// body(backend, dtype) for every backend and activation type, with both in the message of a failure. The comparison
+/// runs in f32 alone, and its two backends must agree.
 template <class Body>
 void on_every_backend(const Body& body) {
   for (const NamedBackend& entry : backends()) {
+    const auto* compare = dynamic_cast<const CompareBackend*>(entry.backend);
     for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
+      if (compare && dtype != DType::f32) continue;
       const std::string type(name_of(dtype));
       INFO(entry.label, " ", type);
       body(*entry.backend, dtype);
+    }
+    if (compare) {
+      const std::string report = compare->report();
+      INFO(report);
+      CHECK(compare->passed());
     }
   }
 }

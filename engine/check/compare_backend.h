@@ -1,0 +1,43 @@
+// A backend that checks another one at work: every operation runs on the inner backend and, with copies of the same
+// operands, on a reference; the results are compared. Whatever runs on it - a whole training step - is a test of every
+// call at its real shape. Slow: each operand is copied to the reference, each result back.
+#pragma once
+
+#include <map>
+
+#include "engine/check/intercept.h"
+
+namespace dgsam {
+
+class CompareBackend final : public InterceptingBackend {
+ public:
+  /// Both must outlive this one.
+  CompareBackend(Backend& inner, Backend& reference) : InterceptingBackend(inner), reference_(reference) {}
+
+  /// The worst result of one operation.
+  struct Worst {
+    std::int64_t calls = 0;
+    double error = 0;      ///< max |inner - reference| / max |reference|
+    double tolerance = 0;  ///< what was allowed there: see tolerance_of()
+    std::string call;      ///< Call::text() of it
+
+    bool passed() const { return error <= tolerance; }
+  };
+  const std::map<std::string, Worst, std::less<>>& worst() const { return worst_; }
+  /// Whether every result so far was within its tolerance.
+  bool passed() const;
+  /// A table with one line per operation.
+  std::string report() const;
+
+  /// Four roundings to `dtype`, and four times the roundings of a sum of `terms` terms in its master type, which grow
+  /// like the square root of their number; 0 for integers. `terms` is bounded by the largest operand of the call.
+  static double tolerance_of(DType dtype, std::int64_t terms);
+
+ private:
+  void intercept(const Call& call) override;
+
+  Backend& reference_;
+  std::map<std::string, Worst, std::less<>> worst_;
+};
+
+}  // namespace dgsam
