@@ -27,10 +27,13 @@ RunFiles::RunFiles(const std::filesystem::path& folder, bool overwrite) : folder
     require(overwrite, "--out ", folder.string(), " holds a run already: choose another folder, or replace it with ",
             "--overwrite");
   }
-  for (const char* name : kOurs) std::filesystem::remove(folder / name);
-  metrics_.open(folder / "metrics.jsonl");
-  results_.open(folder / "results.jsonl");
-  require(metrics_ && results_, "--out ", folder.string(), " cannot be written to");
+}
+
+void RunFiles::begin() {
+  for (const char* name : kOurs) std::filesystem::remove(folder_ / name);
+  metrics_.open(folder_ / "metrics.jsonl");
+  results_.open(folder_ / "results.jsonl");
+  require(metrics_ && results_, "--out ", folder_.string(), " cannot be written to");
 }
 
 void RunFiles::append(std::ofstream& file, const char* name, const nlohmann::ordered_json& line) {

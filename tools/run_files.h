@@ -10,9 +10,12 @@ namespace dgsam {
 
 class RunFiles {
  public:
-  /// Makes the folder. Throws Error when it holds a run already and `overwrite` is false, or when it holds anything
-  /// that no run writes: nothing of a user's is ever removed.
+  /// Makes the folder if need be. Throws Error when it holds a run already and `overwrite` is false, or when it holds
+  /// anything that no run writes: nothing of a user's is ever removed.
   RunFiles(const std::filesystem::path& folder, bool overwrite);
+  /// Removes the run that the folder holds and opens the new one's files. Called when everything that can be wrong
+  /// with the configuration has been found, so that a mistake costs nothing.
+  void begin();
 
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
   /// One line of metrics.jsonl. Numbers are printed so that reading them gives the same bits.

@@ -132,6 +132,7 @@ void Trainer::build_networks() {
   method_ = make_method(*backend_, *optimizer_, theta_, domains, method_options(config_, domains));
   gradient_ = std::make_unique<ProgramGradient>(*backend_, batch, all, &statistics_, domains, config_.seed);
 
+  files_.begin();
   files_.write("program.txt", program_->dump());
   write_config(notes);
 }

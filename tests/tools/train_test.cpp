@@ -1,0 +1,264 @@
+// dgsam-run train, end to end on a tiny image folder: what it writes, that it is repeatable, and how it fails.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "data/image.h"
+#include "engine/core/check.h"
+#include "engine/core/rng.h"
+#include "engine/io/safetensors.h"
+#include "tools/trainer.h"
+
+namespace dgsam {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Three domains, two classes, ten 16x16 images in each class: bright or dark, on a tint per domain.
+class TinyFolder {
+ public:
+  TinyFolder() : root_(fs::temp_directory_path() / ("dgsam_train_test_" + std::to_string(::getpid()))) {
+    fs::remove_all(root_);
+    for (const int domain : {0, 1, 2}) {
+      for (const int label : {0, 1}) {
+        const fs::path folder = root_ / "data" / ("d" + std::to_string(domain)) / (label ? "bright" : "dark");
+        fs::create_directories(folder);
+        for (int i = 0; i < 10; ++i) {
+          RandomStream random(7, "tiny", static_cast<std::uint64_t>(domain * 2 + label), static_cast<std::uint64_t>(i));
+          Image image(16, 16);
+          for (std::size_t at = 0; at < image.rgb.size(); ++at) {
+            const bool tinted = static_cast<int>(at % 3) == domain;
+            image.rgb[at] = static_cast<std::uint8_t>(random.below(60) + (label ? 120u : 20u) + (tinted ? 60u : 0u));
+          }
+          write_png(folder / (std::to_string(i) + ".png"), image);
+        }
+      }
+    }
+  }
+  ~TinyFolder() { fs::remove_all(root_); }
+
+  TrainConfig config(const std::string& algorithm, const std::string& out) const {
+    TrainConfig config;
+    config.data_dir = (root_ / "data").string();
+    config.out = path(out);
+    config.test_env = "d1";
+    config.algorithm = algorithm;
+    config.model = "mnist-cnn";
+    config.image_size = 16;
+    config.augment = "none";
+    config.batch_size = 4;
+    config.steps = 3;
+    config.eval_every = 2;
+    config.optimizer.learning_rate = 1e-3;
+    config.sharpness_images = 8;
+    config.threads = 2;
+    resolve(config);
+    return config;
+  }
+  std::string path(const std::string& name) const { return (root_ / name).string(); }
+
+ private:
+  fs::path root_;
+};
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  REQUIRE_MESSAGE(file.good(), path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::vector<nlohmann::json> lines_of(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<nlohmann::json> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(nlohmann::json::parse(line));
+  return lines;
+}
+
+/// metrics.jsonl without the wall clock.
+std::vector<nlohmann::json> metrics_of(const std::string& out) {
+  std::vector<nlohmann::json> lines = lines_of(out + "/metrics.jsonl");
+  for (nlohmann::json& line : lines) line.erase("seconds");
+  return lines;
+}
+
+/// The message of the Error that `run` ends with; empty when it does not.
+template <class F>
+std::string error_of(F run) {
+  try {
+    run();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_CASE("two runs of each method write the same bits, and another seed writes others") {
+  const TinyFolder folder;
+  for (const char* algorithm : {"erm", "sam", "dgsam"}) {
+    CAPTURE(algorithm);
+    for (const char* out : {"first", "second", "other"}) {
+      TrainConfig config = folder.config(algorithm, std::string(algorithm) + out);
+      config.seed = std::string(out) == "other" ? 1 : 0;
+      Trainer(config).run();
+    }
+    const std::string base = folder.path(algorithm);
+    CHECK(metrics_of(base + "first") == metrics_of(base + "second"));
+    CHECK(metrics_of(base + "first") != metrics_of(base + "other"));
+    SafetensorsFile first(base + "first/last.safetensors"), second(base + "second/last.safetensors");
+    for (const auto& entry : first.entries()) {
+      if (entry.dtype == "F32") CHECK(first.read_as<float>(entry.name) == second.read_as<float>(entry.name));
+    }
+  }
+}
+
+TEST_CASE("metrics.jsonl has a line per step with every pass's loss under the method's names") {
+  const TinyFolder folder;
+  for (const char* algorithm : {"erm", "sam", "dgsam"}) Trainer(folder.config(algorithm, algorithm)).run();
+
+  const auto erm = lines_of(folder.path("erm/metrics.jsonl"));
+  REQUIRE(erm.size() == 3);
+  CHECK(erm[2]["step"] == 2);
+  CHECK(erm[0].contains("loss"));
+  CHECK(!erm[0].contains("perturbed_loss"));
+  const auto sam = lines_of(folder.path("sam/metrics.jsonl"));
+  // The same initial weights and the same batches: SAM's clean loss is ERM's, its perturbed loss is higher.
+  CHECK(sam[0]["loss"] == erm[0]["loss"]);
+  CHECK(sam[0]["perturbed_loss"].get<double>() > sam[0]["loss"].get<double>());
+  const auto dgsam = lines_of(folder.path("dgsam/metrics.jsonl"));
+  REQUIRE(dgsam[0]["losses"].size() == 3);  // S + 1 for two sources
+  const auto losses = dgsam[0]["losses"].get<std::vector<double>>();
+  CHECK(dgsam[0]["loss"].get<double>() == doctest::Approx((losses[0] + losses[1] + losses[2]) / 3).epsilon(1e-12));
+  for (const auto& line : dgsam) {
+    const auto domains = line["domains"].get<std::vector<int>>();
+    REQUIRE(domains.size() == 3);
+    CHECK(domains[0] == domains[2]);      // the first domain is met again
+    CHECK(domains[0] + domains[1] == 2);  // domains 0 and 2; 1 is left out
+  }
+}
+
+TEST_CASE("a run writes config, program, results with DomainBed's keys, summary, checkpoints and done") {
+  const TinyFolder folder;
+  Trainer(folder.config("dgsam", "run")).run();
+  const auto config = nlohmann::json::parse(text_of(folder.path("run/config.json")));
+  CHECK(config["test_env"] == "d1");
+  CHECK(config["domains"][0]["in"] == 16);
+  CHECK(config["domains"][0]["out"] == 4);
+  CHECK(text_of(folder.path("run/program.txt")).find("conv2d_weight_grad") != std::string::npos);
+  const auto results = lines_of(folder.path("run/results.jsonl"));
+  REQUIRE(results.size() == 2);  // steps 0 and 2, which is also the last
+  CHECK(results[1]["step"] == 2);
+  for (const char* key : {"env0_out_acc", "env1_in_acc", "env1_out_acc", "env2_out_acc", "loss", "epoch", "step_time",
+                          "mem_gb", "args", "hparams", "val_acc"}) {
+    CHECK_MESSAGE(results[1].contains(key), key);
+  }
+  CHECK(!results[1].contains("env0_in_acc"));  // fast mode skips the sources' training splits
+  const double validation = results[1]["val_acc"];
+  CHECK(validation ==
+        doctest::Approx((results[1]["env0_out_acc"].get<double>() + results[1]["env2_out_acc"].get<double>()) / 2));
+  const auto summary = nlohmann::json::parse(text_of(folder.path("run/summary.json")));
+  CHECK(summary["domain_gradients"] == 9);
+  CHECK(summary["test_env"] == 1);
+  for (const char* key : {"d0", "d1", "d2", "total"}) CHECK(summary["sharpness"][key].is_number());
+  CHECK(summary["accuracy"]["env1_in"] == results[1]["env1_in_acc"]);
+  CHECK(SafetensorsFile(folder.path("run/best.safetensors")).find("classifier.weight") != nullptr);
+  CHECK(text_of(folder.path("run/done")) == "done");
+}
+
+TEST_CASE("a run learns, and its checkpoint continues where it ended") {
+  const TinyFolder folder;
+  TrainConfig config = folder.config("erm", "long");
+  config.steps = 25;
+  config.eval_mode = "all";
+  Trainer(config).run();
+  const auto metrics = lines_of(folder.path("long/metrics.jsonl"));
+  CHECK(metrics.back()["loss"].get<double>() < 0.5 * metrics.front()["loss"].get<double>());
+  CHECK(lines_of(folder.path("long/results.jsonl")).back()["env0_in_acc"].get<double>() >= 0.9);
+
+  TrainConfig continued = folder.config("erm", "continued");
+  continued.weights = folder.path("long/last.safetensors");
+  Trainer(continued).run();
+  CHECK(lines_of(folder.path("continued/metrics.jsonl"))[0]["loss"].get<double>() <
+        0.5 * metrics.front()["loss"].get<double>());
+}
+
+TEST_CASE("batch statistics, every domain as a source, f64, bf16 and the plain backend all train") {
+  const TinyFolder folder;
+  TrainConfig batch = folder.config("sam", "batch");
+  batch.model = "resnet18";
+  batch.image_size = 32;
+  batch.freeze_bn = false;
+  batch.test_env = "none";
+  batch.steps = 1;
+  Trainer(batch).run();
+  CHECK(nlohmann::json::parse(text_of(folder.path("batch/summary.json")))["test_env"].is_null());
+  double reference = 0;
+  for (const std::string precision : {"f64", "f32", "bf16", "plain"}) {
+    TrainConfig config = folder.config("dgsam", precision);
+    config.precision = precision == "plain" ? "f32" : precision;
+    config.onednn = precision != "plain";
+    Trainer(config).run();
+    const double loss = metrics_of(folder.path(precision)).back()["loss"];
+    if (precision == "f64") reference = loss;
+    CHECK(loss == doctest::Approx(reference).epsilon(precision == "bf16" ? 3e-2 : 1e-4));
+  }
+}
+
+TEST_CASE("a loss that is not finite stops the run and names step, domain and checkpoint") {
+  const TinyFolder folder;
+  TrainConfig config = folder.config("dgsam", "diverged");
+  config.optimizer = {.name = "sgd", .learning_rate = 1e30};
+  config.steps = 20;
+  const std::string message = error_of([&] { Trainer(config).run(); });
+  CHECK(message.find("step") != std::string::npos);
+  CHECK((message.find("d0") != std::string::npos || message.find("d2") != std::string::npos));
+  CHECK(message.find("diverged/last.safetensors") != std::string::npos);
+  CHECK(!fs::exists(folder.path("diverged/done")));
+  CHECK(fs::exists(folder.path("diverged/last.safetensors")));
+}
+
+TEST_CASE("bad values and paths give one line that names them") {
+  const TinyFolder folder;
+  const auto message = [&](auto change) {
+    TrainConfig config = folder.config("erm", "bad");
+    change(config);
+    const std::string error = error_of([&] {
+      resolve(config);
+      Trainer(config).run();
+    });
+    fs::remove_all(folder.path("bad"));
+    CHECK(error.find('\n') == std::string::npos);
+    return error;
+  };
+  CHECK(message([](TrainConfig& c) { c.test_env = "nowhere"; }).find("0 d0, 1 d1, 2 d2") != std::string::npos);
+  CHECK(message([](TrainConfig& c) { c.data_dir = "/no/such/folder"; }).find("/no/such/folder") != std::string::npos);
+  CHECK(message([](TrainConfig& c) { c.batch_size = 0; }).find("--batch-size 0") != std::string::npos);
+  CHECK(message([](TrainConfig& c) { c.holdout = 1; }).find("--holdout 1") != std::string::npos);
+  CHECK(message([](TrainConfig& c) { c.weights = "/no/such.safetensors"; }).find("/no/such.safetensors") !=
+        std::string::npos);
+  CHECK(message([](TrainConfig& c) { c.rho = -1; }).find("rho") != std::string::npos);
+  CHECK(message([](TrainConfig& c) { c.device = "cuda"; }).find("cuda") != std::string::npos);
+  CHECK(message([](TrainConfig& c) { c.dataset = "CIFAR"; }).find("PACS") != std::string::npos);
+}
+
+TEST_CASE("a folder that holds a run is replaced only with --overwrite, one that holds other files never") {
+  const TinyFolder folder;
+  TrainConfig config = folder.config("erm", "once");
+  Trainer(config).run();
+  const std::string before = text_of(folder.path("once/summary.json"));
+  CHECK(error_of([&] { Trainer{config}; }).find("--overwrite") != std::string::npos);
+  CHECK(text_of(folder.path("once/summary.json")) == before);
+  config.overwrite = true;
+  Trainer(config).run();
+  std::ofstream(folder.path("once/thesis.txt")) << "mine";
+  CHECK(error_of([&] { Trainer{config}; }).find("thesis.txt") != std::string::npos);
+  CHECK(fs::exists(folder.path("once/summary.json")));
+}
+
+}  // namespace
+}  // namespace dgsam
