@@ -17,14 +17,17 @@ std::atomic<std::int64_t> host_allocations{0};
 
 void* counted(std::size_t bytes) {
   ++host_allocations;
-  if (void* const address = std::malloc(bytes ? bytes : 1)) return address;
-  throw std::bad_alloc();
+  return std::malloc(bytes ? bytes : 1);
 }
 
 }  // namespace
 
 // This test program's operator new, to count. The array forms call these.
-void* operator new(std::size_t bytes) { return counted(bytes); }
+void* operator new(std::size_t bytes) {
+  if (void* const address = counted(bytes)) return address;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return counted(bytes); }
 void operator delete(void* address) noexcept { std::free(address); }
 void operator delete(void* address, std::size_t) noexcept { std::free(address); }
 
