@@ -23,7 +23,8 @@ struct GradcheckRow {
 /// What double precision and four-point differences can tell apart; a row above it is a wrong gradient.
 inline constexpr double kGradcheckTolerance = 1e-6;
 
-/// All operations of engine/graph/ops.h that have a gradient, one row a case. Takes about a second.
+/// All operations of engine/graph/ops.h that have a gradient, one row a case. Takes about a second with one
+/// thread, and not less with more: the operands are small.
 std::vector<GradcheckRow> gradcheck(Backend& backend);
 
 /// False when a row is above the tolerance or not a number.
