@@ -19,7 +19,7 @@ TEST_CASE("philox gives the known answers of Random123's kat_vectors for philox4
         0x5001e420u, 0x24126ea1u);
 }
 
-TEST_CASE("unit_float stays in [0, 1)") {
+TEST_CASE("unit_float is at least 0 and below 1") {
   CHECK(unit_float(0) == 0.0f);
   CHECK(unit_float(~0u) == 1.0f - 0x1p-24f);
 }

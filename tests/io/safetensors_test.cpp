@@ -123,7 +123,7 @@ TEST_CASE("tensors whose values do not fit their shape or type are refused") {
   CHECK_THROWS_AS(tensor<std::int64_t>("x", "F32", {2}, {1, 2}), Error);
 }
 
-TEST_CASE("F16 and BF16 keep infinities, NaN and subnormals; F64 narrows to float by rounding") {
+TEST_CASE("F16 and BF16 keep infinities, NaN and subnormals, and F64 narrows to float by rounding") {
   const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
   const TemporaryFolder folder;
   const std::vector<float> values{inf, -inf, nan, 0x1p-24f, -0.0f, 3e38f, 0x1p-130f};
