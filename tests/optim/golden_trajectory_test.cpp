@@ -102,7 +102,7 @@ struct Batch {
 Batch make_batch(int domain, std::int64_t step) {
   const int count = golden()["batch"], size = golden()["image_size"], classes = golden()["classes"];
   const std::string suffix = std::to_string(domain) + "/" + std::to_string(step);
-  Uniform pixel("images/" + suffix), label("labels/" + suffix);
+  Uniform pixel("image/" + suffix), label("labels/" + suffix);
   Batch batch;
   for (int i = 0; i < count * 3 * size * size; ++i)
     batch.images.push_back(static_cast<float>((4 * pixel() - 2) + 0.25 * domain));
@@ -112,7 +112,7 @@ Batch make_batch(int domain, std::int64_t step) {
 }
 
 ResNetSpec model_named(const std::string& name) {
-  if (name == "tiny-basic") return {ResNetSpec::Block::basic, {1, 1, 1, 1}, {16, 32, 48, 64}, 16, 3};
+  if (name == "tiny-basic") return {ResNetSpec::Block::basic, {1, 1, 1}, {16, 32, 64}, 16, 3};
   return {ResNetSpec::Block::bottleneck, {1, 1}, {8, 16}, 16, 3};
 }
 
@@ -243,7 +243,7 @@ TEST_CASE("the inputs of the recorded trajectories are rebuilt to the bit") {
     CHECK(values == inputs[name].get<Vector>());
   }
   const Batch batch = make_batch(2, 7);
-  const Vector images = inputs["images/2/7"];  // the first pixels of channel 0
+  const Vector images = inputs["image/2/7"];  // the first pixels of channel 0
   for (std::size_t i = 0; i < images.size(); ++i) CHECK(batch.images[3 * i] == images[i]);
   CHECK(batch.labels == inputs["labels/2/7"].get<std::vector<std::int32_t>>());
 }
