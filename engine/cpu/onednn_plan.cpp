@@ -60,8 +60,8 @@ struct Request {
 };
 
 /// Whether Winograd's F(4x4, 3x3) is possible and pays: it multiplies 36 times per tile of 4x4 outputs where the direct
-/// sum takes 9 per output, and it transforms all weights once, which few tiles do not repay. Measured break-even: half
-/// the multiplications, and about 20 tiles.
+/// sum takes 9 per output, and it transforms all weights once, which few tiles do not repay. Measured with 64 to 512
+/// channels: 8 tiles take 1.7 times as long as the direct sum, 32 tiles 0.65 to 0.9 times, many tiles 0.4 times.
 bool suits_winograd(const OneDnnProblem& problem) {
   constexpr std::int64_t kFewestTiles = 32;
   const Shape &filter = problem.w.shape, &out = problem.y.shape;
