@@ -37,7 +37,7 @@ void require_finite(const StepReport& report, std::int64_t step, const std::vect
     fail("step ", step, ", pass ", pass + 1, " of ", report.losses.size(), ": the ", quantity, " of ",
          domain == StepReport::kMean ? "all domains together"
                                      : "domain " + domain_names.at(static_cast<std::size_t>(domain)),
-         " is ", value, "; lower the learning rate or rho, or check the images and the weights");
+         " is ", value);
   };
   for (std::size_t pass = 0; pass < report.losses.size(); ++pass) {
     check(pass, report.losses[pass], "loss");
