@@ -62,7 +62,7 @@ struct Phase {
         positions(extent > phase ? (extent - phase + spec.stride - 1) / spec.stride : 0),
         first_tap((phase + spec.padding) % spec.stride),
         taps(filter > first_tap ? (filter - first_tap + spec.stride - 1) / spec.stride : 0),
-        offset((phase + spec.padding - first_tap) / spec.stride) {}
+        offset((phase + spec.padding) / spec.stride) {}
 
   std::int64_t start, positions, first_tap, taps, offset;
 };
