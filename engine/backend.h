@@ -86,6 +86,7 @@ class Backend : public Allocator {
   /// The image layout that this backend's convolutions are fastest in. Layers whose channel counts are no multiple of
   /// kBlock use dense whatever this says.
   virtual Layout preferred_layout(DType dtype) const = 0;
+  /// The host memory may be reused as soon as the call returns.
   virtual void upload(const Tensor& to, const void* host) = 0;
   virtual void download(void* host, const Tensor& from) = 0;
   virtual void copy(const Tensor& from, const Tensor& to) = 0;  ///< same type
