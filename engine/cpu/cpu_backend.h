@@ -1,8 +1,8 @@
 // CpuBackend: every operation as plain C++ templates over float, double and bfloat16, parallel with OpenMP.
 //
-// It needs no library and is the reference for every other backend. Convolutions are im2col and our own GEMM and take
-// dense images only; everything else takes both layouts. Work is cut into chunks whose size does not depend on the
-// number of threads and partial sums are added in chunk order, so results do not depend on the number of threads.
+// It needs no library, takes both layouts everywhere, and is the reference for every other backend. Convolutions are
+// our own GEMM over gathered operands. Work is cut into chunks whose size does not depend on the number of threads and
+// partial sums are added in chunk order, so results do not depend on the number of threads.
 #pragma once
 
 #include <atomic>
