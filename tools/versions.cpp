@@ -1,6 +1,8 @@
 #include "tools/versions.h"
 
+#include <CLI/Version.hpp>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 namespace dgsam {
@@ -28,7 +30,11 @@ std::vector<std::pair<std::string, std::string>> versions() {
 #else
   compiler << "gcc " << __GNUC__ << '.' << __GNUC_MINOR__;
 #endif
-  return {{"dgsam", DGSAM_VERSION}, {"revision", DGSAM_REVISION}, {"compiler", compiler.str()}};
+  return {{"dgsam", DGSAM_VERSION},
+          {"revision", DGSAM_REVISION},
+          {"compiler", compiler.str()},
+          {"json", "nlohmann " + nlohmann::json::meta()["version"]["string"].get<std::string>()},
+          {"cli", std::string("CLI11 ") + CLI11_VERSION}};
 }
 
 std::string cpu_name() {
