@@ -146,11 +146,11 @@ StyledFashion make_styled_fashion(const fs::path& out, const StyledFashionOption
             ": is not empty and holds no data set of these options; name another folder or remove this one");
     fs::create_directories(out);
     write_text(started, recipe);
-    const std::vector<Series> series = {{"styled_fashion/cartoon", FashionStyle::kCartoon, options.images_per_domain},
-                                        {"styled_fashion/painting", FashionStyle::kPainting, options.images_per_domain},
-                                        {"styled_fashion/photo", FashionStyle::kPhoto, options.images_per_domain},
-                                        {"styled_fashion/sketch", FashionStyle::kSketch, options.images_per_domain},
-                                        {"upstream/plain", FashionStyle::kPlain, options.upstream}};
+    std::vector<Series> series = {{"styled_fashion/cartoon", FashionStyle::kCartoon, options.images_per_domain},
+                                  {"styled_fashion/painting", FashionStyle::kPainting, options.images_per_domain},
+                                  {"styled_fashion/photo", FashionStyle::kPhoto, options.images_per_domain},
+                                  {"styled_fashion/sketch", FashionStyle::kSketch, options.images_per_domain}};
+    if (options.upstream > 0) series.push_back({"upstream/plain", FashionStyle::kPlain, options.upstream});
     write_series(out, options, series, progress);
     fs::rename(started, finished);
   } catch (const fs::filesystem_error& error) {
