@@ -55,7 +55,8 @@ Evaluator::Evaluator(Backend& backend, Network network, std::shared_ptr<Arena> a
       batch_(backend, program_.graph()) {}
 
 Score Evaluator::evaluate(const ImageCache& cache, const DomainIndices& part, const TransformSpec& transform,
-                          const FlatVector& theta, const FlatVector& statistics, int threads) {
+                          const FlatVector& theta, const FlatVector& statistics, int threads,
+                          const std::function<void(int images)>& done) {
   const Type type = program_.graph().type(logits_);
   const int classes = static_cast<int>(type.shape[1]);
   std::vector<float> logits(static_cast<std::size_t>(type.elements()));
@@ -77,6 +78,7 @@ Score Evaluator::evaluate(const ImageCache& cache, const DomainIndices& part, co
       score.loss += cross_entropy(row, classes, label);
     }
     score.images += batch.size();
+    if (done) done(batch.size());
   }
   require(score.images > 0, "an evaluation of domain ", part.domain, " has no images");
   score.accuracy = static_cast<double>(correct) / static_cast<double>(score.images);

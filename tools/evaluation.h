@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "data/loader.h"
@@ -39,9 +40,10 @@ class Evaluator {
   /// `options.training`, `dropout` and `batch_norm` are overruled. The backend must outlive the evaluator.
   Evaluator(Backend& backend, const ModelSpec& model, NetworkOptions options, std::shared_ptr<Arena> arena);
 
-  /// `cache` is read by the evaluation transform on `threads` threads.
+  /// `cache` is read by the evaluation transform on `threads` threads. `done` is told the size of each finished batch.
   Score evaluate(const ImageCache& cache, const DomainIndices& part, const TransformSpec& transform,
-                 const FlatVector& theta, const FlatVector& statistics, int threads);
+                 const FlatVector& theta, const FlatVector& statistics, int threads,
+                 const std::function<void(int images)>& done = {});
 
  private:
   Backend* backend_;

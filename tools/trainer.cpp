@@ -239,6 +239,21 @@ void Trainer::write_metrics(std::int64_t step, const Step& taken) {
   ++steps_since_;
 }
 
+bool Trainer::is_evaluated(int domain, bool in) const {
+  const Split& split = splits_[static_cast<std::size_t>(domain)];
+  const bool skipped = in && domain != test_env_ && config_.eval_mode == "fast";
+  return !skipped && !(in ? split.in : split.out).empty();
+}
+
+std::int64_t Trainer::images_to_evaluate() const {
+  std::size_t images = 0;
+  for (int domain = 0; domain < static_cast<int>(splits_.size()); ++domain) {
+    const Split& split = splits_[static_cast<std::size_t>(domain)];
+    images += (is_evaluated(domain, true) ? split.in.size() : 0) + (is_evaluated(domain, false) ? split.out.size() : 0);
+  }
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(images));
+}
+
 void Trainer::evaluate(std::int64_t step) {
   const auto start = std::chrono::steady_clock::now();
   nlohmann::json line{{"step", step},
@@ -257,6 +272,7 @@ void Trainer::evaluate(std::int64_t step) {
   std::vector<double> validation_accuracy, validation_loss;
   last_accuracy_ = nlohmann::ordered_json::object();
   std::size_t smallest = std::numeric_limits<std::size_t>::max();
+  ProgressBar progress("Evaluating", images_to_evaluate());
   for (int domain = 0; domain < static_cast<int>(folder_.domains.size()); ++domain) {
     const Split& split = splits_[static_cast<std::size_t>(domain)];
     const bool source = domain != test_env_;
@@ -264,9 +280,9 @@ void Trainer::evaluate(std::int64_t step) {
     row += "  " + domain_name(domain) + (source ? "" : " (unseen)");
     for (const bool in : {true, false}) {
       const std::vector<int>& indices = in ? split.in : split.out;
-      if (indices.empty() || (source && in && config_.eval_mode == "fast")) continue;
-      const Score score =
-          evaluator_->evaluate(*cache_, {domain, indices}, transform_, theta_, statistics_, threads());
+      if (!is_evaluated(domain, in)) continue;
+      const Score score = evaluator_->evaluate(*cache_, {domain, indices}, transform_, theta_, statistics_, threads(),
+                                               [&](int images) { progress.advance(images); });
       const std::string key = "env" + std::to_string(domain) + (in ? "_in" : "_out");
       line[key + "_acc"] = score.accuracy;
       line[key + "_loss"] = score.loss;
@@ -282,6 +298,7 @@ void Trainer::evaluate(std::int64_t step) {
       }
     }
   }
+  progress.pause();
   line["epoch"] = static_cast<double>(step) * config_.batch_size / static_cast<double>(smallest);
   line["eval_time"] = seconds_since(start);
   if (!validation_accuracy.empty()) {
@@ -321,9 +338,9 @@ void Trainer::finish() {
       indices.resize(std::min(indices.size(), static_cast<std::size_t>(config_.sharpness_images)));
       parts.push_back({domain, std::move(indices)});
     }
-    const Sharpness sharpness = one_step_sharpness(
-        *backend_, config_.model_spec(static_cast<int>(folder_.classes.size())), network_options(), arena_, *cache_,
-        parts, sources_, transform_, theta_, statistics_, config_.rho, threads());
+    const Sharpness sharpness =
+        one_step_sharpness(*backend_, config_.model_spec(static_cast<int>(folder_.classes.size())), network_options(),
+                           arena_, *cache_, parts, sources_, transform_, theta_, statistics_, config_.rho, threads());
     for (std::size_t domain = 0; domain < parts.size(); ++domain) {
       summary["sharpness"][folder_.domains[domain].name] = sharpness.domains[domain];
     }

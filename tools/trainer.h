@@ -42,6 +42,9 @@ class Trainer {
   void write_metrics(std::int64_t step, const Step& taken);
   /// One line of results.jsonl, one row of the terminal's table, and the checkpoints.
   void evaluate(std::int64_t step);
+  /// False for an empty split, and for the sources' training splits in fast mode.
+  bool is_evaluated(int domain, bool in) const;
+  std::int64_t images_to_evaluate() const;
   void finish();
   /// Throws Error that names the step, the domain and the last good checkpoint.
   void check_finite(std::int64_t step, const StepReport& report);
