@@ -50,7 +50,7 @@ struct BatchNormSpec {
 };
 
 struct DropoutSpec {
-  double p = 0.5;        ///< probability of zeroing; survivors are scaled by 1/(1-p)
+  double p = 0.5;           ///< probability of zeroing; survivors are scaled by 1/(1-p)
   std::uint32_t layer = 0;  ///< tells dropout layers of one network apart
 };
 
@@ -100,12 +100,13 @@ class Backend : public Allocator {
                       const Conv2dSpec& spec) = 0;
   /// dx = sum over k,r,s of the outputs that x fed. dy [N,P,Q,K], w [K,R,S,C], dx [N,H,W,C].
   virtual void conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) = 0;
-  /// dw[k,r,s,c] = sum over n,p,q of dy[n,p,q,k] · x[n, p·stride+r-padding, q·stride+s-padding, c]. dw [K,R,S,C] master.
+  /// dw[k,r,s,c] = sum over n,p,q of dy[n,p,q,k] · x[n, p·stride+r-padding, q·stride+s-padding, c]. dw [K,R,S,C]
+  /// master.
   virtual void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dSpec& spec) = 0;
   /// The gradient of everything behind a convolution's sum, in one pass over the activations:
   ///   dz = (dy + dy2) ⊙ [y > 0],   db[k] = sum over n,p,q of dz[n,p,q,k]
-  /// dy2, y, dz and db may each be absent (no second gradient, no ReLU, sums only, no bias). Rank 2 or 4; db [K] master.
-  /// In place: dz may be dy or dy2.
+  /// dy2, y, dz and db may each be absent (no second gradient, no ReLU, sums only, no bias). Rank 2 or 4; db [K]
+  /// master. In place: dz may be dy or dy2.
   virtual void bias_relu_grad(const Tensor& dy, const Tensor& dy2, const Tensor& y, const Tensor& dz,
                               const Tensor& db) = 0;
 
@@ -140,8 +141,8 @@ class Backend : public Allocator {
                                const Tensor& dy, const Tensor& dx, const Tensor& dgamma, const Tensor& dbeta) = 0;
   /// y = gamma (x - mean)·invstd + beta with statistics per image and group of C/groups channels: mean, invstd
   /// [N, groups] master (biased variance).
-  virtual void group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& y,
-                          const Tensor& mean, const Tensor& invstd, int groups, double eps) = 0;
+  virtual void group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& y, const Tensor& mean,
+                          const Tensor& invstd, int groups, double eps) = 0;
   /// As batch_norm_grad, with M = H·W·C/groups and the sums weighted by gamma inside dx. In place: dx may be dy.
   virtual void group_norm_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& invstd,
                                const Tensor& dy, const Tensor& dx, const Tensor& dgamma, const Tensor& dbeta,

@@ -69,6 +69,11 @@ void add_model_options(CLI::App& command, TrainConfig& config) {
              "train).\noff: statistics of each batch. Then every pass of DGSAM normalises by the statistics of ONE "
              "domain,\nwhile ERM and SAM see all domains together: not a fair comparison",
              kGroup);
+  add_choice(command, "--bn-running", config.bn_running,
+             "With --freeze-bn off, which passes of a step move the running statistics. first-pass: not SAM's and "
+             "DGSAM's perturbed ones",
+             {"first-pass", "every-pass", "never"})
+      ->group(kGroup);
 }
 
 void add_method_options(CLI::App& command, TrainConfig& config) {
@@ -159,6 +164,12 @@ void resolve(TrainConfig& config) {
   require(config.threads >= 0 && config.threads <= 1024, "--threads ", config.threads, ": must lie between 0 and 1024");
 }
 
+RunningStatistics running_statistics(const TrainConfig& config) {
+  return config.bn_running == "first-pass"   ? RunningStatistics::first_pass
+         : config.bn_running == "every-pass" ? RunningStatistics::every_pass
+                                             : RunningStatistics::never;
+}
+
 MethodOptions method_options(const TrainConfig& config, int domains) {
   MethodOptions options;
   options.name = config.algorithm;
@@ -191,6 +202,7 @@ nlohmann::ordered_json TrainConfig::to_json() const {
           {"dgsam_gradients", dgsam_gradients},
           {"dgsam_scale", dgsam_scale},
           {"freeze_bn", freeze_bn},
+          {"bn_running", bn_running},
           {"trial_seed", trial_seed},
           {"seed", seed},
           {"holdout", holdout},

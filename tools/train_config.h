@@ -29,6 +29,7 @@ struct TrainConfig {
   std::string weights;
   double dropout = 0;
   bool freeze_bn = true;
+  std::string bn_running = "first-pass";  ///< without freeze_bn: when running statistics move
   // Method
   std::string algorithm = "erm";
   OptimizerOptions optimizer;
@@ -62,6 +63,8 @@ void add_train_options(CLI::App& command, TrainConfig& config);
 /// Fills in the data set's defaults and checks what can be checked without touching the data. Throws Error that names
 /// the flag.
 void resolve(TrainConfig& config);
+/// As the network's batch norm takes it.
+RunningStatistics running_statistics(const TrainConfig& config);
 /// The method as optim/ takes it, for `domains` source domains.
 MethodOptions method_options(const TrainConfig& config, int domains);
 

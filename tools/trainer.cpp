@@ -88,6 +88,7 @@ NetworkOptions Trainer::network_options() const {
   options.activation = config_.activation();
   options.layout = backend_->preferred_layout(options.activation);
   options.batch_norm = config_.freeze_bn ? BatchNormMode::frozen : BatchNormMode::batch;
+  options.bn.running = running_statistics(config_);
   options.dropout = config_.dropout;
   return options;
 }

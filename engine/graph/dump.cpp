@@ -43,7 +43,8 @@ std::string Program::dump() const {
   std::ostringstream out;
   out << "# " << graph_.nodes().size() << " operations, " << graph_.theta_layout()->parameters() << " parameters, "
       << std::fixed << std::setprecision(2) << flops() / 1e9 << " GFLOP, arena " << megabytes(plan_.bytes) << '\n'
-      << "# results = operation(operands) attributes  -> type @offset in the arena, bytes  | frees values whose bytes are reused\n";
+      << "# results = operation(operands) attributes  -> type @offset in the arena, bytes  | frees values whose bytes "
+         "are reused\n";
   for (const Value input : graph_.inputs()) {
     out << "input " << graph_.info(input).name << ' ' << graph_.type(input).text() << '\n';
   }

@@ -197,6 +197,15 @@ TEST_CASE("batch statistics, every domain as a source, f64, bf16 and the plain b
   batch.steps = 1;
   Trainer(batch).run();
   CHECK(nlohmann::json::parse(text_of(folder.path("batch/summary.json")))["test_env"].is_null());
+  const auto running_mean = [&](const char* out) {
+    return SafetensorsFile(folder.path(out) + "/last.safetensors").read_as<float>("bn1.running_mean");
+  };
+  CHECK(running_mean("batch") != std::vector<float>(64, 0.0f));
+  batch.bn_running = "never";
+  batch.out = folder.path("never");
+  Trainer(batch).run();
+  CHECK(running_mean("never") == std::vector<float>(64, 0.0f));
+
   double reference = 0;
   for (const std::string precision : {"f64", "f32", "bf16", "plain"}) {
     TrainConfig config = folder.config("dgsam", precision);
