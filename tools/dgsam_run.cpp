@@ -10,7 +10,8 @@ int main(int argc, char** argv) {
       "the others are trained on, and accuracy is measured on the one never seen.\n\n"
       "Start with:  dgsam-run data make styled-fashion --out data\n"
       "             dgsam-run train --dataset folder --data-dir data/styled_fashion --test-env photo \\\n"
-      "                 --model resnet18 --image-size 32 --algorithm dgsam --steps 200 --out runs/first",
+      "                 --model resnet18 --image-size 32 --freeze-bn off --lr 1e-3 \\\n"
+      "                 --algorithm erm --steps 200 --out runs/first",
       "dgsam-run"};
   app.require_subcommand(1);
   app.fallthrough(false);

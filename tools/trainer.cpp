@@ -124,6 +124,11 @@ void Trainer::build_networks() {
   initialise_statistics(graph, *backend_, statistics_);
   std::vector<std::string> notes;
   if (!config_.weights.empty()) notes = load_weights(config_.weights, graph, *backend_, theta_, statistics_).notes;
+  if (config_.weights.empty() && config_.freeze_bn && statistics_.layout().parameters() > 0) {
+    notes.push_back(
+        "without --weights, frozen batch norm keeps its initial statistics and normalises nothing: training "
+        "will be poor. Give --weights, or train with --freeze-bn off");
+  }
   for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", note.c_str());
 
   NetworkOptions evaluation = network_options();
