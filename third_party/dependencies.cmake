@@ -2,12 +2,19 @@
 #   nlohmann-json3-dev  JSON                         libcli11-dev       command lines
 #   libstb-dev          PNG/BMP/PNM/GIF, fallback    libturbojpeg0-dev  JPEG with PIL's settings
 #   libdnnl-dev         convolution and matmul       doctest-dev        tests
+#   libjpeg62-turbo-dev JPEG, row by row             libzip-dev         PyTorch's .pth archives
 #   zlib1g-dev          gzipped IDX files
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(ZLIB REQUIRED)
+# Not find_package(libzip): Debian's file insists on zip's command-line programs.
+find_path(DGSAM_ZIP_INCLUDE zip.h REQUIRED)
+find_library(DGSAM_ZIP zip REQUIRED)
+add_library(dgsam_zip INTERFACE)
+target_include_directories(dgsam_zip SYSTEM INTERFACE ${DGSAM_ZIP_INCLUDE})
+target_link_libraries(dgsam_zip INTERFACE ${DGSAM_ZIP})
 # Not find_package(libjpeg-turbo): its file stops CMake where libturbojpeg0-dev is installed without libjpeg62-turbo-dev.
 find_path(DGSAM_TURBOJPEG_INCLUDE turbojpeg.h)
 find_library(DGSAM_TURBOJPEG turbojpeg)

@@ -22,6 +22,8 @@ nlohmann-json3-dev JSON
 libcli11-dev command lines
 libstb-dev PNG images
 libturbojpeg0-dev JPEG images
+libjpeg62-turbo-dev JPEG images that are cut short
+libzip-dev PyTorch's weight files
 zlib1g-dev reads compressed data sets
 doctest-dev tests"
 demo_packages="dataset-fashion-mnist 70,000 photographs for the demo"

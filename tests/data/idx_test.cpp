@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 #include <zlib.h>
 
-#include "tests/data/temporary_directory.h"
+#include "tests/temporary_folder.h"
 
 using namespace dgsam;
 
@@ -25,8 +25,8 @@ bool mentions(const std::string& text, const std::string& part) { return text.fi
 }  // namespace
 
 TEST_CASE("an IDX file reads the same plain and gzipped") {
-  const TemporaryDirectory dir;
-  for (const auto& path : {write_file(dir / "plain", kTwoByThree), write_gzip(dir / "small.gz", kTwoByThree)}) {
+  const TemporaryFolder dir;
+  for (const auto& path : {write_bytes(dir / "plain", kTwoByThree), write_gzip(dir / "small.gz", kTwoByThree)}) {
     const IdxArray array = read_idx(path);
     CHECK(array.dims == std::vector<int>{2, 3});
     CHECK(std::string(array.values.begin(), array.values.end()) == "abcdef");
@@ -34,9 +34,9 @@ TEST_CASE("an IDX file reads the same plain and gzipped") {
 }
 
 TEST_CASE("an IDX header that disagrees with the file's size is refused, however absurd") {
-  const TemporaryDirectory dir;
+  const TemporaryFolder dir;
   const auto refused = [&](const std::string& content) {
-    const std::string error = error_of([&] { read_idx(write_file(dir / "bad-idx", content)); });
+    const std::string error = error_of([&] { read_idx(write_bytes(dir / "bad-idx", content)); });
     return mentions(error, "bad-idx: ");
   };
   CHECK(refused(kTwoByThree + "g"));
@@ -49,14 +49,15 @@ TEST_CASE("an IDX header that disagrees with the file's size is refused, however
 }
 
 TEST_CASE("a damaged or cut gzip file is refused") {
-  const TemporaryDirectory dir;
+  const TemporaryFolder dir;
   std::string content = kTwoByThree;
   content.append(4000, 'x');
   const auto path = write_gzip(dir / "whole.gz", content);
   std::ifstream file(path, std::ios::binary);
   std::string bytes((std::istreambuf_iterator<char>(file)), {});
-  CHECK(mentions(error_of([&] { read_idx(write_file(dir / "cut.gz", bytes.substr(0, bytes.size() / 2))); }), "cut.gz"));
+  CHECK(
+      mentions(error_of([&] { read_idx(write_bytes(dir / "cut.gz", bytes.substr(0, bytes.size() / 2))); }), "cut.gz"));
   bytes[bytes.size() - 6] = static_cast<char>(bytes[bytes.size() - 6] ^ 1);  // the checksum
-  CHECK(mentions(error_of([&] { read_idx(write_file(dir / "bad.gz", bytes)); }), "bad.gz"));
+  CHECK(mentions(error_of([&] { read_idx(write_bytes(dir / "bad.gz", bytes)); }), "bad.gz"));
   CHECK(mentions(error_of([&] { read_idx(dir / "none.gz"); }), "none.gz: no such file"));
 }

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/data/temporary_directory.h"
+#include "tests/temporary_folder.h"
 
 using namespace dgsam;
 
@@ -21,10 +21,10 @@ bool mentions(const std::string& text, const std::string& part) { return text.fi
 }  // namespace
 
 TEST_CASE("domains, classes and files come in byte order") {
-  const TemporaryDirectory dir;
+  const TemporaryFolder dir;
   for (const char* domain : {"location_38", "location_100", "Real World", "art"}) {
     for (const char* file : {"dog/b.jpg", "dog/B.jpg", "dog/a10.png", "dog/a9.png", "Cat/x.JPEG"})
-      write_file(dir / domain / file, "");
+      write_bytes(dir / domain / file, "");
   }
   const ImageFolder folder = open_image_folder(dir.path());
   REQUIRE(folder.domains.size() == 4);
@@ -41,19 +41,19 @@ TEST_CASE("domains, classes and files come in byte order") {
 }
 
 TEST_CASE("nested folders are walked in the order of their whole paths, as torchvision does") {
-  const TemporaryDirectory dir;
+  const TemporaryFolder dir;
   for (const char* file : {"z.png", "a/1.png", "a/c/2.png", "a-b/3.png", "A/4.png"})
-    write_file(dir / "domain" / "class" / file, "");
+    write_bytes(dir / "domain" / "class" / file, "");
   const ImageFolder folder = open_image_folder(dir.path());
   CHECK(names(folder, folder.domains[0]) == std::vector<std::string>{"class/z.png", "class/A/4.png", "class/a/1.png",
                                                                      "class/a-b/3.png", "class/a/c/2.png"});
 }
 
 TEST_CASE("other extensions and loose files are ignored, dot-names skipped with a note") {
-  const TemporaryDirectory dir;
+  const TemporaryFolder dir;
   for (const char* file : {"d/c/1.png", "d/c/list.txt", "d/c/._1.png", "d/c/.thumbs/2.png", "d/notes.png", "README.png",
                            ".cache/c/3.png", "d/.hidden/4.png", "d/c/5.webp", "d/c/6.TIFF"})
-    write_file(dir / file, "");
+    write_bytes(dir / file, "");
   const ImageFolder folder = open_image_folder(dir.path());
   REQUIRE(folder.domains.size() == 1);
   CHECK(folder.classes == std::vector<std::string>{"c"});
@@ -63,8 +63,8 @@ TEST_CASE("other extensions and loose files are ignored, dot-names skipped with 
 }
 
 TEST_CASE("class lists that differ are an error naming both domains and the class") {
-  const TemporaryDirectory dir;
-  for (const char* file : {"art/dog/1.png", "art/cat/1.png", "photo/dog/1.png"}) write_file(dir / file, "");
+  const TemporaryFolder dir;
+  for (const char* file : {"art/dog/1.png", "art/cat/1.png", "photo/dog/1.png"}) write_bytes(dir / file, "");
   const std::string error = error_of([&] { open_image_folder(dir.path()); });
   CHECK(mentions(error, "'art'"));
   CHECK(mentions(error, "'photo'"));
@@ -72,11 +72,11 @@ TEST_CASE("class lists that differ are an error naming both domains and the clas
 }
 
 TEST_CASE("a missing root and empty roots, domains and classes are errors naming the folder") {
-  const TemporaryDirectory dir;
+  const TemporaryFolder dir;
   CHECK(mentions(error_of([&] { open_image_folder(dir / "none"); }), "none: no such directory"));
   CHECK(mentions(error_of([&] { open_image_folder(dir.path()); }), "holds no domain"));
   std::filesystem::create_directories(dir / "domain");
   CHECK(mentions(error_of([&] { open_image_folder(dir.path()); }), "domain: this domain holds no class"));
-  write_file(dir / "domain" / "class" / "text.txt", "");
+  write_bytes(dir / "domain" / "class" / "text.txt", "");
   CHECK(mentions(error_of([&] { open_image_folder(dir.path()); }), "class: this class folder holds no image"));
 }

@@ -6,7 +6,7 @@
 
 #include "data/image_file.h"
 #include "tests/data/golden_source.h"
-#include "tests/data/temporary_directory.h"
+#include "tests/temporary_folder.h"
 
 using namespace dgsam;
 
@@ -23,7 +23,7 @@ bool mentions(const std::string& text, const std::string& part) { return text.fi
 }  // namespace
 
 TEST_CASE("a written PNG reads back unchanged, also in folders and sizes that are odd") {
-  const TemporaryDirectory dir;
+  const TemporaryFolder dir;
   for (const auto& [width, height] : {std::pair{1, 1}, {3, 5}, {64, 33}}) {
     const Image image = golden_source(width, height, 9);
     write_png(dir / "Ünïcode name.png", image);
@@ -32,7 +32,7 @@ TEST_CASE("a written PNG reads back unchanged, also in folders and sizes that ar
 }
 
 TEST_CASE("the content decides the format, not the extension") {
-  const TemporaryDirectory dir;
+  const TemporaryFolder dir;
   write_png(dir / "really-a-png.jpg", golden_source(8, 8, 1));
   CHECK(decode_image(dir / "really-a-png.jpg") == golden_source(8, 8, 1));
   std::filesystem::copy_file(kImages + "420.jpg", dir / "really-a-jpeg.png");
@@ -54,11 +54,11 @@ TEST_CASE("every file cut short is an error that names it, whatever its format")
 }
 
 TEST_CASE("missing, empty and foreign files and directories are errors that name the path") {
-  const TemporaryDirectory dir;
+  const TemporaryFolder dir;
   CHECK(mentions(error_of([&] { decode_image(dir / "none.png"); }), "none.png"));
-  CHECK(mentions(error_of([&] { decode_image(write_file(dir / "empty.png", "")); }), "empty.png: the file is empty"));
-  CHECK(mentions(error_of([&] { decode_image(write_file(dir / "text.png", "not an image at all")); }), "text.png"));
-  CHECK(mentions(error_of([&] { decode_image(write_file(dir / "half.jpg", "\xFF\xD8\xFF")); }), "half.jpg"));
+  CHECK(mentions(error_of([&] { decode_image(write_bytes(dir / "empty.png", "")); }), "empty.png: the file is empty"));
+  CHECK(mentions(error_of([&] { decode_image(write_bytes(dir / "text.png", "not an image at all")); }), "text.png"));
+  CHECK(mentions(error_of([&] { decode_image(write_bytes(dir / "half.jpg", "\xFF\xD8\xFF")); }), "half.jpg"));
   CHECK(mentions(error_of([&] { decode_image(dir.path()); }), "is a directory"));
   CHECK(mentions(error_of([&] { write_png(dir / "no/such/folder.png", Image(2, 2)); }), "folder.png"));
 }

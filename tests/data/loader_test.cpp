@@ -9,7 +9,7 @@
 #include "data/splits.h"
 #include "engine/core/check.h"
 #include "tests/data/golden_source.h"
-#include "tests/data/temporary_directory.h"
+#include "tests/temporary_folder.h"
 
 using namespace dgsam;
 
@@ -33,7 +33,7 @@ class Tree {
   const ImageFolder& folder() const { return folder_; }
 
  private:
-  TemporaryDirectory dir_;
+  TemporaryFolder dir_;
   ImageFolder folder_;
 };
 
@@ -180,7 +180,7 @@ TEST_CASE("the cache stops at its budget and reports progress") {
 TEST_CASE("a worker's error reaches the caller with the path, in training, evaluation and filling") {
   const Tree tree;
   const auto& broken = tree.folder().domains[0].samples[3].path;
-  write_file(broken, "not an image");
+  write_bytes(broken, "not an image");
   ImageCache cache(tree.folder(), 0, 1 << 20);
   const std::string name = broken.filename().string();
   CHECK(error_of([&] { cache.fill(2); }).find(name) != std::string::npos);

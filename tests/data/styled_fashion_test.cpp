@@ -6,7 +6,7 @@
 
 #include "data/image.h"
 #include "data/image_folder.h"
-#include "tests/data/temporary_directory.h"
+#include "tests/temporary_folder.h"
 
 using namespace dgsam;
 
@@ -32,8 +32,8 @@ void write_garments(const fs::path& dir) {
       }
       labels += static_cast<char>(i % 10);
     }
-    write_file(dir / (std::string(part) + "-images-idx3-ubyte"), images);
-    write_file(dir / (std::string(part) + "-labels-idx1-ubyte"), labels);
+    write_bytes(dir / (std::string(part) + "-images-idx3-ubyte"), images);
+    write_bytes(dir / (std::string(part) + "-labels-idx1-ubyte"), labels);
   }
 }
 
@@ -51,7 +51,7 @@ bool mentions(const std::string& text, const std::string& part) { return text.fi
 }  // namespace
 
 TEST_CASE("styled-fashion is a PACS-shaped tree whose sources are all different") {
-  const TemporaryDirectory dir;
+  const TemporaryFolder dir;
   write_garments(dir / "idx");
   std::int64_t reported = 0;
   const StyledFashion made = make_styled_fashion(dir / "out", small_options(dir / "idx"),
@@ -78,7 +78,7 @@ TEST_CASE("styled-fashion is a PACS-shaped tree whose sources are all different"
 }
 
 TEST_CASE("the images have the size asked for, and depend on the options but not on the threads") {
-  const TemporaryDirectory dir;
+  const TemporaryFolder dir;
   write_garments(dir / "idx");
   StyledFashionOptions options = small_options(dir / "idx");
   options.image_size = 48;
@@ -101,7 +101,7 @@ TEST_CASE("the images have the size asked for, and depend on the options but not
 }
 
 TEST_CASE("the same recipe is found again, an interrupted one completed, anything else left alone") {
-  const TemporaryDirectory dir;
+  const TemporaryFolder dir;
   write_garments(dir / "idx");
   StyledFashionOptions options = small_options(dir / "idx");
   make_styled_fashion(dir / "out", options);
@@ -113,13 +113,13 @@ TEST_CASE("the same recipe is found again, an interrupted one completed, anythin
 
   options.seed = 7;
   CHECK(mentions(error_of([&] { make_styled_fashion(dir / "out", options); }), "is not empty"));
-  write_file(dir / "mine" / "thesis.tex", "precious");
+  write_bytes(dir / "mine" / "thesis.tex", "precious");
   CHECK(mentions(error_of([&] { make_styled_fashion(dir / "mine", options); }), "is not empty"));
   CHECK(fs::exists(dir / "mine" / "thesis.tex"));
 }
 
 TEST_CASE("too many images, bad sizes and missing photographs are errors") {
-  const TemporaryDirectory dir;
+  const TemporaryFolder dir;
   write_garments(dir / "idx");
   StyledFashionOptions options = small_options(dir / "idx");
   options.upstream = 41;

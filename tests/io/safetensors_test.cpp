@@ -9,7 +9,7 @@
 
 #include "engine/core/check.h"
 #include "engine/core/rng.h"
-#include "tests/io/temporary_folder.h"
+#include "tests/temporary_folder.h"
 
 using namespace dgsam;
 

@@ -7,8 +7,8 @@
 
 #include "engine/core/check.h"
 #include "engine/io/safetensors.h"
-#include "tests/io/temporary_folder.h"
 #include "tests/models/networks.h"
+#include "tests/temporary_folder.h"
 
 using namespace dgsam;
 

@@ -1,17 +1,16 @@
 #include "tools/report.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "engine/core/check.h"
+#include "tests/temporary_folder.h"
 #include "tools/report_chart.h"
 #include "tools/report_tables.h"
 
@@ -20,47 +19,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder that is gone after the test.
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("dgsam-report-test-" + std::to_string(getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-};
-
-void write(const fs::path& path, const std::string& text) {
-  fs::create_directories(path.parent_path());
-  std::ofstream(path) << text;
-}
-
 /// A finished run of four steps over three domains, as dgsam-run train leaves it.
 fs::path make_run(const fs::path& root, const std::string& name, const std::string& algorithm,
                   const std::string& test_env) {
   const fs::path run = root / name;
-  write(run / "config.json",
-        R"({"algorithm": ")" + algorithm + R"(", "lr": 5e-05, "adam": {"beta1": 0.9}, "versions": {"oneDNN": "2.7"}})");
-  write(
+  write_bytes(run / "config.json", R"({"algorithm": ")" + algorithm +
+                                       R"(", "lr": 5e-05, "adam": {"beta1": 0.9}, "versions": {"oneDNN": "2.7"}})");
+  write_bytes(
       run / "metrics.jsonl",
       "{\"step\":0,\"loss\":2.0}\n{\"step\":1,\"loss\":1.5}\n{\"step\":2,\"loss\":null}\n{\"step\":3,\"loss\":1.0}\n");
-  write(run / "results.jsonl",
-        "{\"step\":0,\"env0_in_acc\":0.1,\"env0_out_acc\":0.2,\"env1_out_acc\":0.3,\"env2_out_acc\":0.5}\n"
-        "{\"step\":4,\"env0_in_acc\":0.5,\"env0_out_acc\":0.4,\"env1_out_acc\":0.7,\"env2_out_acc\":0.9}\n");
-  write(run / "summary.json", R"({"algorithm": ")" + algorithm + R"(", "test_env": )" + test_env +
-                                  R"(, "domains": ["art", "photo", "sketch"], "seconds": 12.34,
+  write_bytes(run / "results.jsonl",
+              "{\"step\":0,\"env0_in_acc\":0.1,\"env0_out_acc\":0.2,\"env1_out_acc\":0.3,\"env2_out_acc\":0.5}\n"
+              "{\"step\":4,\"env0_in_acc\":0.5,\"env0_out_acc\":0.4,\"env1_out_acc\":0.7,\"env2_out_acc\":0.9}\n");
+  write_bytes(run / "summary.json", R"({"algorithm": ")" + algorithm + R"(", "test_env": )" + test_env +
+                                        R"(, "domains": ["art", "photo", "sketch"], "seconds": 12.34,
     "domain_gradients": 12, "peak_rss_mb": 345.6,
     "accuracy": {"env0_in": 0.5, "env0_out": 0.4, "env1_in": 0.95, "env1_out": 0.7, "env2_in": 0.8, "env2_out": 0.9},
     "sharpness": {"photo": 0.25, "sketch": 0.75, "total": 0.3}})");
   return run;
-}
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
@@ -87,8 +63,8 @@ std::string nesting_error(const std::string& html) {
 }  // namespace
 
 TEST_CASE("a run directory is read into the figures of the report") {
-  const Folder folder;
-  const ReportInput input = read_runs({make_run(folder.path, "a", "dgsam", "0")});
+  const TemporaryFolder folder;
+  const ReportInput input = read_runs({make_run(folder.path(), "a", "dgsam", "0")});
   REQUIRE(input.runs.size() == 1);
   const ReportRun& run = input.runs[0];
   CHECK(run.label == "DGSAM");
@@ -110,50 +86,50 @@ TEST_CASE("a run directory is read into the figures of the report") {
 }
 
 TEST_CASE("the unseen domain may be an index, a name or none") {
-  const Folder folder;
-  CHECK(read_runs({make_run(folder.path, "a", "erm", "\"sketch\"")}).runs[0].unseen == 2);
-  CHECK(read_runs({make_run(folder.path, "b", "erm", "\"none\"")}).runs[0].unseen == -1);
-  CHECK(read_runs({make_run(folder.path, "c", "erm", "null")}).runs[0].unseen == -1);
-  CHECK(contains(error_of([&] { read_runs({make_run(folder.path, "d", "erm", "3")}); }), "there are 3 domains"));
-  CHECK(contains(error_of([&] { read_runs({make_run(folder.path, "e", "erm", "\"cat\"")}); }), "\"cat\" is not one"));
+  const TemporaryFolder folder;
+  CHECK(read_runs({make_run(folder.path(), "a", "erm", "\"sketch\"")}).runs[0].unseen == 2);
+  CHECK(read_runs({make_run(folder.path(), "b", "erm", "\"none\"")}).runs[0].unseen == -1);
+  CHECK(read_runs({make_run(folder.path(), "c", "erm", "null")}).runs[0].unseen == -1);
+  CHECK(contains(error_of([&] { read_runs({make_run(folder.path(), "d", "erm", "3")}); }), "there are 3 domains"));
+  CHECK(contains(error_of([&] { read_runs({make_run(folder.path(), "e", "erm", "\"cat\"")}); }), "\"cat\" is not one"));
 }
 
 TEST_CASE("runs that share method and unseen domain are told apart by their directories") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const ReportInput input =
-      read_runs({make_run(folder.path, "seed0", "sam", "0"), make_run(folder.path, "seed1", "sam", "0") / "",
-                 make_run(folder.path, "x", "sam", "1")});
+      read_runs({make_run(folder.path(), "seed0", "sam", "0"), make_run(folder.path(), "seed1", "sam", "0") / "",
+                 make_run(folder.path(), "x", "sam", "1")});
   CHECK(input.runs[0].label == "SAM (seed0)");
   CHECK(input.runs[1].label == "SAM (seed1)");
   CHECK(input.runs[2].label == "SAM");
 }
 
 TEST_CASE("a missing or malformed file is an error that names the file and the line") {
-  const Folder folder;
-  const fs::path run = make_run(folder.path, "a", "erm", "0");
+  const TemporaryFolder folder;
+  const fs::path run = make_run(folder.path(), "a", "erm", "0");
   const auto error = [&] { return error_of([&] { read_runs({run}); }); };
 
-  write(run / "metrics.jsonl", "{\"step\":0,\"loss\":2.0}\n{\"step\":1,\"los\n");
+  write_bytes(run / "metrics.jsonl", "{\"step\":0,\"loss\":2.0}\n{\"step\":1,\"los\n");
   CHECK(contains(error(), (run / "metrics.jsonl").string() + ":2 is not a JSON object: {\"step\":1,\"los"));
-  write(run / "metrics.jsonl", "{\"step\":0,\"loss\":\"high\"}\n");
+  write_bytes(run / "metrics.jsonl", "{\"step\":0,\"loss\":\"high\"}\n");
   CHECK(contains(error(), "metrics.jsonl:1: \"loss\" is \"high\", not a number"));
-  write(run / "metrics.jsonl", "{\"step\":0,\"loss\":1}\n");
-  write(run / "results.jsonl", "{\"env0_in_acc\":0.5}\n");
+  write_bytes(run / "metrics.jsonl", "{\"step\":0,\"loss\":1}\n");
+  write_bytes(run / "results.jsonl", "{\"env0_in_acc\":0.5}\n");
   CHECK(contains(error(), "results.jsonl:1 has no whole number \"step\""));
-  write(run / "results.jsonl", "");
+  write_bytes(run / "results.jsonl", "");
   CHECK(error().empty());
-  write(run / "summary.json", "[]");
+  write_bytes(run / "summary.json", "[]");
   CHECK(contains(error(), "summary.json is not a JSON object: []"));
-  write(run / "summary.json", R"({"algorithm": "erm", "domains": []})");
+  write_bytes(run / "summary.json", R"({"algorithm": "erm", "domains": []})");
   CHECK(contains(error(), "summary.json has no list of names \"domains\""));
   fs::remove(run / "summary.json");
   CHECK(contains(error(), "summary.json cannot be read"));
 }
 
 TEST_CASE("the terminal table shows each figure once, in aligned columns") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string text =
-      text_table(read_runs({make_run(folder.path, "a", "erm", "0"), make_run(folder.path, "b", "dgsam", "0")}));
+      text_table(read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "dgsam", "0")}));
   CHECK(text ==
         "Unseen domain: art     ERM   DGSAM\n"
         "Accuracy, %\n"
@@ -173,10 +149,10 @@ TEST_CASE("the terminal table shows each figure once, in aligned columns") {
 }
 
 TEST_CASE("with several unseen domains the averages need a run for each") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const ReportInput input =
-      read_runs({make_run(folder.path, "a", "erm", "0"), make_run(folder.path, "b", "erm", "1"),
-                 make_run(folder.path, "c", "sam", "0"), make_run(folder.path, "d", "sam", "null")});
+      read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "erm", "1"),
+                 make_run(folder.path(), "c", "sam", "0"), make_run(folder.path(), "d", "sam", "null")});
   CHECK(experiments_of(input).size() == 3);
   const std::vector<Experiment> experiments = averaged_experiments(input);
   REQUIRE(experiments.size() == 2);
@@ -196,8 +172,9 @@ TEST_CASE("with several unseen domains the averages need a run for each") {
 }
 
 TEST_CASE("the headline states the numbers of every method") {
-  const Folder folder;
-  const ReportInput input = read_runs({make_run(folder.path, "a", "erm", "0"), make_run(folder.path, "b", "sam", "0")});
+  const TemporaryFolder folder;
+  const ReportInput input =
+      read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "sam", "0")});
   const std::string text = headline(input);
   CHECK(contains(text, "On the unseen domain art the accuracy is 50.0\u00a0% for ERM and 50.0\u00a0% for SAM."));
   CHECK(contains(text, "on average 0.500 for ERM and 0.500 for SAM."));
@@ -205,10 +182,10 @@ TEST_CASE("the headline states the numbers of every method") {
 }
 
 TEST_CASE("the page is well formed, needs no network and no script, and shows everything given") {
-  const Folder folder;
+  const TemporaryFolder folder;
   ReportInput input =
-      read_runs({make_run(folder.path, "a", "erm", "0"), make_run(folder.path, "b", "dgsam", "0"),
-                 make_run(folder.path, "c", "erm", "1"), make_run(folder.path, "d", "erm", "\"none\"")});
+      read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "dgsam", "0"),
+                 make_run(folder.path(), "c", "erm", "1"), make_run(folder.path(), "d", "erm", "\"none\"")});
   input.title = "A title";
   input.explanation = "What was done.";
   input.commands = {"dgsam-run train --out here"};
@@ -229,9 +206,9 @@ TEST_CASE("the page is well formed, needs no network and no script, and shows ev
 }
 
 TEST_CASE("text from outside cannot become markup") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string hostile = "<b onclick='x'>\"&";
-  ReportInput input = read_runs({make_run(folder.path, "a", "erm", "0")});
+  ReportInput input = read_runs({make_run(folder.path(), "a", "erm", "0")});
   input.title = input.explanation = hostile;
   input.commands = {hostile};
   input.samples = {{hostile, {{1}}}};
@@ -246,20 +223,20 @@ TEST_CASE("text from outside cannot become markup") {
 }
 
 TEST_CASE("a report without runs, or of different data sets, is refused") {
-  const Folder folder;
+  const TemporaryFolder folder;
   CHECK(contains(error_of([] { html_report({}); }), "at least one run"));
-  ReportInput input = read_runs({make_run(folder.path, "a", "erm", "0"), make_run(folder.path, "b", "sam", "0")});
+  ReportInput input = read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "sam", "0")});
   input.runs[1].domains.back() = "clipart";
   CHECK(contains(error_of([&] { text_table(input); }), "different domains"));
 }
 
 TEST_CASE("a page that cannot be written is an error that names its path") {
-  const Folder folder;
-  const ReportInput input = read_runs({make_run(folder.path, "a", "erm", "0")});
-  const fs::path path = folder.path / "none" / "report.html";
+  const TemporaryFolder folder;
+  const ReportInput input = read_runs({make_run(folder.path(), "a", "erm", "0")});
+  const fs::path path = folder.path() / "none" / "report.html";
   CHECK(contains(error_of([&] { write_report(path, input); }), path.string()));
-  write_report(folder.path / "report.html", input);
-  CHECK(fs::file_size(folder.path / "report.html") == html_report(input).size());
+  write_report(folder.path() / "report.html", input);
+  CHECK(fs::file_size(folder.path() / "report.html") == html_report(input).size());
 }
 
 TEST_CASE("ticks are round numbers inside the range") {

@@ -1,10 +1,8 @@
 // dgsam-run train, end to end on a tiny image folder: what it writes, that it is repeatable, and how it fails.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -13,65 +11,13 @@
 #include "engine/core/check.h"
 #include "engine/core/rng.h"
 #include "engine/io/safetensors.h"
+#include "tests/tools/tiny_folder.h"
 #include "tools/trainer.h"
 
 namespace dgsam {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Three domains, two classes, ten 16x16 images in each class: bright or dark, on a tint per domain.
-class TinyFolder {
- public:
-  TinyFolder() : root_(fs::temp_directory_path() / ("dgsam_train_test_" + std::to_string(::getpid()))) {
-    fs::remove_all(root_);
-    for (const int domain : {0, 1, 2}) {
-      for (const int label : {0, 1}) {
-        const fs::path folder = root_ / "data" / ("d" + std::to_string(domain)) / (label ? "bright" : "dark");
-        fs::create_directories(folder);
-        for (int i = 0; i < 10; ++i) {
-          RandomStream random(7, "tiny", static_cast<std::uint64_t>(domain * 2 + label), static_cast<std::uint64_t>(i));
-          Image image(16, 16);
-          for (std::size_t at = 0; at < image.rgb.size(); ++at) {
-            const bool tinted = static_cast<int>(at % 3) == domain;
-            image.rgb[at] = static_cast<std::uint8_t>(random.below(60) + (label ? 120u : 20u) + (tinted ? 60u : 0u));
-          }
-          write_png(folder / (std::to_string(i) + ".png"), image);
-        }
-      }
-    }
-  }
-  ~TinyFolder() { fs::remove_all(root_); }
-
-  TrainConfig config(const std::string& algorithm, const std::string& out) const {
-    TrainConfig config;
-    config.data_dir = (root_ / "data").string();
-    config.out = path(out);
-    config.test_env = "d1";
-    config.algorithm = algorithm;
-    config.model = "mnist-cnn";
-    config.image_size = 16;
-    config.augment = "none";
-    config.batch_size = 4;
-    config.steps = 3;
-    config.eval_every = 2;
-    config.optimizer.learning_rate = 1e-3;
-    config.sharpness_images = 8;
-    config.threads = 2;
-    resolve(config);
-    return config;
-  }
-  std::string path(const std::string& name) const { return (root_ / name).string(); }
-
- private:
-  fs::path root_;
-};
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  REQUIRE_MESSAGE(file.good(), path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 std::vector<nlohmann::json> lines_of(const std::string& path) {
   std::ifstream file(path);
@@ -85,17 +31,6 @@ std::vector<nlohmann::json> metrics_of(const std::string& out) {
   std::vector<nlohmann::json> lines = lines_of(out + "/metrics.jsonl");
   for (nlohmann::json& line : lines) line.erase("seconds");
   return lines;
-}
-
-/// The message of the Error that `run` ends with; empty when it does not.
-template <class F>
-std::string error_of(F run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 TEST_CASE("two runs of each method write the same bits, and another seed writes others") {
@@ -145,11 +80,11 @@ TEST_CASE("metrics.jsonl has a line per step with every pass's loss under the me
 TEST_CASE("a run writes config, program, results with DomainBed's keys, summary, checkpoints and done") {
   const TinyFolder folder;
   Trainer(folder.config("dgsam", "run")).run();
-  const auto config = nlohmann::json::parse(text_of(folder.path("run/config.json")));
+  const auto config = nlohmann::json::parse(read_bytes(folder.path("run/config.json")));
   CHECK(config["test_env"] == "d1");
   CHECK(config["domains"][0]["in"] == 16);
   CHECK(config["domains"][0]["out"] == 4);
-  CHECK(text_of(folder.path("run/program.txt")).find("conv2d_weight_grad") != std::string::npos);
+  CHECK(read_bytes(folder.path("run/program.txt")).find("conv2d_weight_grad") != std::string::npos);
   const auto results = lines_of(folder.path("run/results.jsonl"));
   REQUIRE(results.size() == 2);  // steps 0 and 2, which is also the last
   CHECK(results[1]["step"] == 2);
@@ -161,13 +96,13 @@ TEST_CASE("a run writes config, program, results with DomainBed's keys, summary,
   const double validation = results[1]["val_acc"];
   CHECK(validation ==
         doctest::Approx((results[1]["env0_out_acc"].get<double>() + results[1]["env2_out_acc"].get<double>()) / 2));
-  const auto summary = nlohmann::json::parse(text_of(folder.path("run/summary.json")));
+  const auto summary = nlohmann::json::parse(read_bytes(folder.path("run/summary.json")));
   CHECK(summary["domain_gradients"] == 9);
   CHECK(summary["test_env"] == 1);
   for (const char* key : {"d0", "d1", "d2", "total"}) CHECK(summary["sharpness"][key].is_number());
   CHECK(summary["accuracy"]["env1_in"] == results[1]["env1_in_acc"]);
   CHECK(SafetensorsFile(folder.path("run/best.safetensors")).find("classifier.weight") != nullptr);
-  CHECK(text_of(folder.path("run/done")) == "done");
+  CHECK(read_bytes(folder.path("run/done")) == "done");
 }
 
 TEST_CASE("a run learns, and its checkpoint continues where it ended") {
@@ -196,7 +131,7 @@ TEST_CASE("batch statistics, every domain as a source, f64, bf16 and the plain b
   batch.test_env = "none";
   batch.steps = 1;
   Trainer(batch).run();
-  CHECK(nlohmann::json::parse(text_of(folder.path("batch/summary.json")))["test_env"].is_null());
+  CHECK(nlohmann::json::parse(read_bytes(folder.path("batch/summary.json")))["test_env"].is_null());
   const auto running_mean = [&](const char* out) {
     return SafetensorsFile(folder.path(out) + "/last.safetensors").read_as<float>("bn1.running_mean");
   };
@@ -259,9 +194,9 @@ TEST_CASE("a folder that holds a run is replaced only with --overwrite, one that
   const TinyFolder folder;
   TrainConfig config = folder.config("erm", "once");
   Trainer(config).run();
-  const std::string before = text_of(folder.path("once/summary.json"));
+  const std::string before = read_bytes(folder.path("once/summary.json"));
   CHECK(error_of([&] { Trainer{config}; }).find("--overwrite") != std::string::npos);
-  CHECK(text_of(folder.path("once/summary.json")) == before);
+  CHECK(read_bytes(folder.path("once/summary.json")) == before);
   config.overwrite = true;
   Trainer(config).run();
   std::ofstream(folder.path("once/thesis.txt")) << "mine";
