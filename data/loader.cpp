@@ -17,15 +17,34 @@ RandomStream element_stream(std::uint64_t seed, std::string_view purpose, int do
   return {seed, purpose, static_cast<std::uint64_t>(step), place};
 }
 
-void resize_batch(HostBatch& batch, int count, int image_size) {
-  batch.images.resize(std::size_t{3} * static_cast<std::size_t>(count) * image_size * image_size);
+/// The stream of one image in an augmented evaluation. A domain may hold more images than a batch has elements.
+RandomStream image_stream(const EvalAugmentation& augmentation, int domain, int index) {
+  const auto place = static_cast<std::uint64_t>(domain) << 32 | static_cast<std::uint64_t>(index);
+  return {*augmentation.seed, "augment eval", place, static_cast<std::uint64_t>(augmentation.draw)};
+}
+
+void resize_batch(HostBatch& batch, int count, const TransformSpec& transform) {
+  batch.images.resize(static_cast<std::size_t>(count) * image_values(transform));
   batch.labels.resize(static_cast<std::size_t>(count));
 }
 
-/// Writes element `element` of a batch.
-void write_element(const Image& image, int label, int element, const Normaliser& normaliser, HostBatch& batch) {
-  normaliser.apply(image, batch.images.data() + image.rgb.size() * static_cast<std::size_t>(element));
+/// Writes element `element` of a batch: augmented by draws from `random`, or resized where there is none.
+void write_element(const Image& image, int label, int element, const TransformSpec& transform,
+                   const Normaliser& normaliser, std::optional<RandomStream> random, HostBatch& batch) {
+  float* const out = batch.images.data() + image_values(transform) * static_cast<std::size_t>(element);
   batch.labels[element] = label;
+  if (random) {
+    const AugmentDraw draw = draw_augmentation(*random, image.width, image.height);
+    normaliser.apply(augment(image, draw, transform.image_size), out);
+  } else {
+    Image resized;
+    normaliser.apply(resize_for_evaluation(image, transform.image_size, resized), out);
+  }
+}
+
+void check_augmentable(const ImageCache& cache) {
+  require(cache.resize_to() == 0,
+          "the training augmentation crops original images, but the cache keeps them resized to ", cache.resize_to());
 }
 
 void check_part(const ImageCache& cache, const DomainIndices& part, const TransformSpec& transform, int batch_size) {
@@ -54,14 +73,13 @@ BatchLoader::BatchLoader(const ImageCache& cache, std::vector<DomainIndices> dom
                          const LoaderOptions& options) {
   require(!domains.empty(), "there is no domain to train on");
   require(options.start_step >= 0, "the first step is ", options.start_step, "; it must be 0 or more");
-  require(!transform.augment || cache.resize_to() == 0,
-          "the training augmentation crops original images, but the cache keeps them resized to ", cache.resize_to());
+  if (transform.augment) check_augmentable(cache);
   for (const DomainIndices& part : domains) check_part(cache, part, transform, options.batch_size);
   const auto count = static_cast<int>(domains.size());
 
   auto open = [=](std::int64_t, Prefetcher::Slot& slot) {
     slot.resize(static_cast<std::size_t>(count));
-    for (HostBatch& batch : slot) resize_batch(batch, options.batch_size, transform.image_size);
+    for (HostBatch& batch : slot) resize_batch(batch, options.batch_size, transform);
     return count * options.batch_size;
   };
   auto fill = [=, &cache, domains = std::move(domains), normaliser = Normaliser(transform)](
@@ -71,18 +89,11 @@ BatchLoader::BatchLoader(const ImageCache& cache, std::vector<DomainIndices> dom
     const DomainIndices& part = domains[item / options.batch_size];
     const int index = part.indices[static_cast<std::size_t>(sample_position(
         options.sampling, options.seed, part.domain, step, element, options.batch_size, std::ssize(part.indices)))];
-    Image decoded, transformed;
-    const Image& image = cache.get(part.domain, index, decoded);
-    const int label = cache.label(part.domain, index);
-    HostBatch& batch = slot[item / options.batch_size];
-    if (transform.augment) {
-      RandomStream random = element_stream(options.seed, "augment", part.domain, step, element);
-      const AugmentDraw draw = draw_augmentation(random, image.width, image.height);
-      write_element(augment(image, draw, transform.image_size), label, element, normaliser, batch);
-    } else {
-      const Image& resized = resize_for_evaluation(image, transform.image_size, transformed);
-      write_element(resized, label, element, normaliser, batch);
-    }
+    std::optional<RandomStream> random;
+    if (transform.augment) random = element_stream(options.seed, "augment", part.domain, step, element);
+    Image decoded;
+    write_element(cache.get(part.domain, index, decoded), cache.label(part.domain, index), element, transform,
+                  normaliser, random, slot[item / options.batch_size]);
   };
   prefetcher_ = std::make_unique<Prefetcher>(std::move(open), std::move(fill), options.threads, options.steps_ahead);
 }
@@ -92,23 +103,26 @@ BatchLoader::~BatchLoader() = default;
 void BatchLoader::next(std::vector<HostBatch>& batches) { prefetcher_->next(batches); }
 
 EvalReader::EvalReader(const ImageCache& cache, DomainIndices part, const TransformSpec& transform, int batch_size,
-                       int threads)
+                       int threads, const EvalAugmentation& augmentation)
     : slot_(1) {
   check_part(cache, part, transform, batch_size);
+  if (augmentation.seed) check_augmentable(cache);
   const std::int64_t total = std::ssize(part.indices);
 
   auto open = [=](std::int64_t step, Prefetcher::Slot& slot) {
     const auto count = static_cast<int>(std::clamp<std::int64_t>(total - step * batch_size, 0, batch_size));
     slot.resize(1);
-    resize_batch(slot[0], count, transform.image_size);
+    resize_batch(slot[0], count, transform);
     return count;
   };
   auto fill = [=, &cache, part = std::move(part), normaliser = Normaliser(transform)](std::int64_t step, int element,
                                                                                       Prefetcher::Slot& slot) {
     const int index = part.indices[static_cast<std::size_t>(step * batch_size + element)];
-    Image decoded, resized;
-    const Image& image = resize_for_evaluation(cache.get(part.domain, index, decoded), transform.image_size, resized);
-    write_element(image, cache.label(part.domain, index), element, normaliser, slot[0]);
+    std::optional<RandomStream> random;
+    if (augmentation.seed) random = image_stream(augmentation, part.domain, index);
+    Image decoded;
+    write_element(cache.get(part.domain, index, decoded), cache.label(part.domain, index), element, transform,
+                  normaliser, random, slot[0]);
   };
   constexpr int kBatchesAhead = 2;
   prefetcher_ = std::make_unique<Prefetcher>(std::move(open), std::move(fill), threads, kBatchesAhead);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "data/image_cache.h"
@@ -57,11 +58,19 @@ class BatchLoader {
   std::unique_ptr<Prefetcher> prefetcher_;
 };
 
+/// How DomainBed's first release validates: on images of the source domains that go through the training transform.
+struct EvalAugmentation {
+  std::optional<std::uint64_t> seed;  // none: the evaluation transform
+  std::int64_t draw = 0;              // below 2^24. Another number (the step) draws anew for the same images
+};
+
 /// One pass over a part of a domain in order, by the evaluation transform, whatever `transform.augment` says.
 class EvalReader {
  public:
-  /// `cache` must outlive the reader.
-  EvalReader(const ImageCache& cache, DomainIndices part, const TransformSpec& transform, int batch_size, int threads);
+  /// `cache` must outlive the reader, and hold images at their own size to augment. An augmented image is a pure
+  /// function of (seed, draw, domain, index).
+  EvalReader(const ImageCache& cache, DomainIndices part, const TransformSpec& transform, int batch_size, int threads,
+             const EvalAugmentation& augmentation = {});
   ~EvalReader();
 
   /// Replaces `batch` by the next one (the last may be short) and returns true; false after the last.

@@ -56,7 +56,7 @@ Evaluator::Evaluator(Backend& backend, Network network, std::shared_ptr<Arena> a
 
 Score Evaluator::evaluate(const ImageCache& cache, const DomainIndices& part, const TransformSpec& transform,
                           const FlatVector& theta, const FlatVector& statistics, int threads,
-                          const std::function<void(int images)>& done) {
+                          const std::function<void(int images)>& done, const EvalAugmentation& augmentation) {
   const Type type = program_.graph().type(logits_);
   const int classes = static_cast<int>(type.shape[1]);
   std::vector<float> logits(static_cast<std::size_t>(type.elements()));
@@ -65,7 +65,7 @@ Score Evaluator::evaluate(const ImageCache& cache, const DomainIndices& part, co
 
   Score score;
   std::int64_t correct = 0;
-  EvalReader reader(cache, part, transform, static_cast<int>(batch_.size()), threads);
+  EvalReader reader(cache, part, transform, static_cast<int>(batch_.size()), threads, augmentation);
   for (HostBatch batch; reader.next(batch);) {
     batch_.upload(batch);
     program_.run({.theta = &theta, .statistics = &statistics, .inputs = batch_.inputs()});

@@ -34,16 +34,17 @@ struct Score {
   double loss = 0;      ///< mean cross-entropy, computed on the host in double from the logits
 };
 
-/// Evaluates with running statistics and without dropout or augmentation, whatever the training does.
+/// Evaluates with running statistics and without dropout, whatever the training does.
 class Evaluator {
  public:
   /// `options.training`, `dropout` and `batch_norm` are overruled. The backend must outlive the evaluator.
   Evaluator(Backend& backend, const ModelSpec& model, NetworkOptions options, std::shared_ptr<Arena> arena);
 
-  /// `cache` is read by the evaluation transform on `threads` threads. `done` is told the size of each finished batch.
+  /// `cache` is read by the evaluation transform on `threads` threads, or augmented as `augmentation` says. `done` is
+  /// told the size of each finished batch.
   Score evaluate(const ImageCache& cache, const DomainIndices& part, const TransformSpec& transform,
                  const FlatVector& theta, const FlatVector& statistics, int threads,
-                 const std::function<void(int images)>& done = {});
+                 const std::function<void(int images)>& done = {}, const EvalAugmentation& augmentation = {});
 
  private:
   Backend* backend_;

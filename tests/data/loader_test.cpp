@@ -134,6 +134,56 @@ TEST_CASE("normalisation is (x / 255 - mean) / std") {
   CHECK(out[3] == (128.0f / 255.0f - 0.485f) / 0.229f);
 }
 
+TEST_CASE("a network of 1 or 2 channels reads the first of red, green and blue") {
+  const Tree tree;
+  const ImageCache cache(tree.folder(), 0, 0);
+  const LoaderOptions options{.batch_size = 3, .seed = 1};
+  const auto rgb = run({cache, parts({0}), kAugmented, options}, 2);
+  for (const int channels : {1, 2}) {
+    TransformSpec spec = kAugmented;
+    spec.channels = channels;
+    const auto stream = run({cache, parts({0}), spec, options}, 2);
+    HostBatch evaluated;
+    CHECK(EvalReader(cache, {0, {0, 1}}, spec, 2, 1).next(evaluated));
+    CHECK(evaluated.images.size() == 2u * 16 * 16 * channels);
+    for (std::size_t step = 0; step < rgb.size(); ++step) {
+      std::vector<float> expected;
+      for (std::size_t at = 0; at < rgb[step][0].images.size(); ++at)
+        if (static_cast<int>(at % 3) < channels) expected.push_back(rgb[step][0].images[at]);
+      CHECK(stream[step][0].images == expected);
+    }
+  }
+  TransformSpec four = kPlain;
+  four.channels = 4;
+  CHECK(error_of([&] { Normaliser{four}; }).find("not 4") != std::string::npos);
+}
+
+TEST_CASE("augmented evaluation depends on seed, draw, domain and index, not on batches or threads") {
+  const Tree tree;
+  const ImageCache cache(tree.folder(), 0, 0);
+  const auto images = [&](int batch_size, int threads, const EvalAugmentation& augmentation, int domain = 0) {
+    EvalReader reader(cache, {domain, {4, 1, 7}}, kPlain, batch_size, threads, augmentation);
+    std::vector<float> all;
+    for (HostBatch batch; reader.next(batch);) all.insert(all.end(), batch.images.begin(), batch.images.end());
+    return all;
+  };
+  const std::vector<float> once = images(3, 1, {.seed = 5});
+  CHECK(once == images(2, 3, {.seed = 5}));
+  CHECK(once != images(3, 1, {}));
+  CHECK(once != images(3, 1, {.seed = 6}));
+  CHECK(once != images(3, 1, {.seed = 5, .draw = 1}));
+
+  RandomStream random(5, "augment eval", 4, 0);
+  const Image source = golden_source(20, 18, 4);
+  const Image expected = augment(source, draw_augmentation(random, 20, 18), 16);
+  std::vector<float> normalised(expected.rgb.size());
+  Normaliser(kPlain).apply(expected, normalised.data());
+  CHECK(std::equal(normalised.begin(), normalised.end(), once.begin()));
+
+  const ImageCache resized(tree.folder(), 16, 0);
+  CHECK_THROWS_AS(EvalReader(resized, {0, {0}}, kPlain, 2, 1, {.seed = 5}), Error);
+}
+
 TEST_CASE("evaluation reads every image once, in order, the last batch short, without augmentation") {
   const Tree tree;
   ImageCache cache(tree.folder(), 0, 1 << 20);
