@@ -1,162 +1,33 @@
 #include "tools/train_config.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <type_traits>
+
+#include "data/datasets.h"
 #include "engine/core/check.h"
-#include "tools/datasets.h"
 
 namespace dgsam {
-
-namespace {
-
-/// A flag that takes one of a few words.
-CLI::Option* add_choice(CLI::App& command, const std::string& flag, std::string& value, const std::string& help,
-                        std::vector<std::string> words) {
-  return command.add_option(flag, value, help)->check(CLI::IsMember(std::move(words)))->capture_default_str();
-}
-
-template <class T>
-CLI::Option* add_value(CLI::App& command, const std::string& flag, T& value, const std::string& help) {
-  return command.add_option(flag, value, help)->capture_default_str();
-}
-
-/// on|off. The option's text is converted when it is parsed, so the field itself stays a bool.
-void add_switch(CLI::App& command, const std::string& flag, bool& value, const std::string& help,
-                const std::string& group) {
-  command
-      .add_option_function<std::string>(
-          flag, [&value](const std::string& text) { value = text == "on"; }, help)
-      ->check(CLI::IsMember({"on", "off"}))
-      ->default_str(value ? "on" : "off")
-      ->group(group);
-}
-
-void add_data_options(CLI::App& command, TrainConfig& config) {
-  constexpr const char* kGroup = "Data";
-  std::string datasets = "Which benchmark, or `folder` for any image tree:";
-  for (const DatasetSpec& spec : known_datasets()) datasets += "\n  " + spec.name + ": " + spec.what;
-  add_value(command, "--dataset", config.dataset, datasets)->group(kGroup);
-  add_value(command, "--data-dir", config.data_dir, "The data set's root (root/domain/class/image), or its parent")
-      ->required()
-      ->group(kGroup);
-  add_value(command, "--test-env", config.test_env,
-            "The domain left out, by index or name; `none` trains on every domain")
-      ->group(kGroup);
-  add_value(command, "--trial-seed", config.trial_seed, "Seed of the split of each domain (DomainBed's trial_seed)")
-      ->group(kGroup);
-  add_value(command, "--holdout", config.holdout, "Fraction of each domain held out of training (the `out` split)")
-      ->group(kGroup);
-  add_value(command, "--image-size", config.image_size, "Rows and columns of the network's input")->group(kGroup);
-  add_choice(command, "--augment", config.augment,
-             "Training images: crop, flip, colour jitter and grey as DomainBed does, or only resized",
-             {"standard", "none"})
-      ->group(kGroup);
-  add_choice(command, "--sampler", config.sampler,
-             "random: uniform with replacement, as DomainBed; sequential: the split in its order, wrapping around",
-             {"random", "sequential"})
-      ->group(kGroup);
-  add_value(command, "--cache-gb", config.cache_gb, "Memory for decoded images")->group(kGroup);
-}
-
-void add_model_options(CLI::App& command, TrainConfig& config) {
-  constexpr const char* kGroup = "Model";
-  add_choice(command, "--model", config.model, "Architecture", {"resnet18", "resnet50", "mnist-cnn"})->group(kGroup);
-  add_value(command, "--weights", config.weights,
-            "A safetensors file with torchvision's names to start from; a head with another number of classes is "
-            "initialised anew")
-      ->group(kGroup);
-  add_value(command, "--dropout", config.dropout, "Dropout of the pooled features")->group(kGroup);
-  add_switch(command, "--freeze-bn", config.freeze_bn,
-             "on: batch norm uses the loaded running statistics as constants (the protocol; gamma and beta still "
-             "train).\noff: statistics of each batch. Then every pass of DGSAM normalises by the statistics of ONE "
-             "domain,\nwhile ERM and SAM see all domains together: not a fair comparison",
-             kGroup);
-  add_choice(command, "--bn-running", config.bn_running,
-             "With --freeze-bn off, which passes of a step move the running statistics. first-pass: not SAM's and "
-             "DGSAM's perturbed ones",
-             {"first-pass", "every-pass", "never"})
-      ->group(kGroup);
-}
-
-void add_method_options(CLI::App& command, TrainConfig& config) {
-  constexpr const char* kGroup = "Method";
-  add_choice(command, "--algorithm", config.algorithm,
-             "erm: S gradients per step for S source domains; sam: 2S; dgsam: S+1", {"erm", "sam", "dgsam"})
-      ->group(kGroup);
-  add_choice(command, "--optimizer", config.optimizer.name, "Base optimizer", {"adam", "adamw", "sgd"})->group(kGroup);
-  add_value(command, "--lr", config.optimizer.learning_rate, "Learning rate, constant")->group(kGroup);
-  add_value(command, "--weight-decay", config.optimizer.weight_decay,
-            "Added to the gradient (adam, sgd) or decoupled (adamw); never part of an ascent")
-      ->group(kGroup);
-  add_value(command, "--momentum", config.optimizer.momentum, "Of sgd")->group(kGroup);
-  command.add_flag("--nesterov", config.optimizer.nesterov, "Of sgd")->group(kGroup);
-  add_value(command, "--rho", config.rho, "Length of SAM's ascent step, and of each of DGSAM's")->group(kGroup);
-  add_choice(command, "--domain-order", config.domain_order, "Order of DGSAM's ascent over the domains",
-             {"random", "fixed"})
-      ->group(kGroup);
-  add_choice(command, "--dgsam-gradients", config.dgsam_gradients,
-             "Which gradients DGSAM descends with: all S+1; perturbed: without the first, taken at the unperturbed "
-             "point; fresh: S new ones at the end of the ascent (2S gradients per step)",
-             {"all", "perturbed", "fresh"})
-      ->group(kGroup);
-  add_choice(command, "--dgsam-scale", config.dgsam_scale,
-             "Scale of DGSAM's descent gradient: of the sum of S domain losses (the authors'), or of their mean",
-             {"sum", "mean"})
-      ->group(kGroup);
-}
-
-void add_run_options(CLI::App& command, TrainConfig& config) {
-  constexpr const char* kGroup = "Run";
-  add_value(command, "--out", config.out, "Folder for everything the run writes; made if it does not exist")
-      ->required()
-      ->group(kGroup);
-  command.add_flag("--overwrite", config.overwrite, "Replace the run that --out holds")->group(kGroup);
-  command.add_option("--steps", config.steps, "Updates [the data set's: 5001, DomainNet 15001]")->group(kGroup);
-  add_value(command, "--batch-size", config.batch_size, "Images per source domain and step")->group(kGroup);
-  add_value(command, "--seed", config.seed, "Of initialisation, sampling, augmentation, dropout and domain order")
-      ->group(kGroup);
-  command
-      .add_option("--eval-every", config.eval_every, "Steps between evaluations [the data set's: 200, DomainNet 1000]")
-      ->group(kGroup);
-  add_choice(command, "--eval-mode", config.eval_mode,
-             "fast: all but the sources' training splits, as SWAD does; all: every split of every domain",
-             {"fast", "all"})
-      ->group(kGroup);
-  add_value(command, "--sharpness-images", config.sharpness_images,
-            "Images per domain for the one-step sharpness at the end of the run; 0: do not measure")
-      ->group(kGroup);
-  add_choice(command, "--device", config.device, "auto: cuda if there is one", {"auto", "cpu", "cuda"})->group(kGroup);
-  add_choice(command, "--precision", config.precision,
-             "Of activations. bf16 keeps parameters, statistics and sums in f32; f64 is for checking",
-             {"f32", "bf16", "f64"})
-      ->group(kGroup);
-  add_value(command, "--threads", config.threads, "CPU threads; 0: all cores. Results depend on it by rounding only")
-      ->group(kGroup);
-  add_switch(command, "--onednn", config.onednn, "off: our own loops instead of oneDNN, as a reference", kGroup);
-  command.add_flag("--profile", config.profile, "At the end, print time, FLOPs and bytes per operation")->group(kGroup);
-}
-
-}  // namespace
-
-void add_train_options(CLI::App& command, TrainConfig& config) {
-  add_data_options(command, config);
-  add_model_options(command, config);
-  add_method_options(command, config);
-  add_run_options(command, config);
-}
 
 DType TrainConfig::activation() const {
   return precision == "f64" ? DType::f64 : precision == "bf16" ? DType::bf16 : DType::f32;
 }
 
 void resolve(TrainConfig& config) {
-  const DatasetSpec& dataset = find_dataset(config.dataset);
-  if (config.steps < 0) config.steps = dataset.steps;
-  if (config.eval_every < 0) config.eval_every = dataset.eval_every;
+  find_dataset(config.dataset);
+  require(!config.data_dir.empty(), "--data-dir is needed: the data set's root, or the folder that holds it");
+  if (config.round_steps && config.eval_every >= 1) {
+    config.steps = std::max<std::int64_t>(0, config.steps) / config.eval_every * config.eval_every + 1;
+  }
   require(config.steps >= 1, "--steps ", config.steps, ": a run has at least one step");
   require(config.eval_every >= 1, "--eval-every ", config.eval_every, ": must be at least 1");
   require(config.batch_size >= 1 && config.batch_size < 65536, "--batch-size ", config.batch_size,
           ": must lie between 1 and 65535");
   require(config.image_size >= 1 && config.image_size <= 4096, "--image-size ", config.image_size,
           ": must lie between 1 and 4096");
+  require(config.channels >= 1 && config.channels <= 3, "--channels ", config.channels, ": must be 1, 2 or 3");
+  require(config.save_every >= 0, "--save-every ", config.save_every, ": must not be negative");
   require(config.holdout >= 0 && config.holdout < 1, "--holdout ", config.holdout, ": must lie in [0, 1)");
   require(config.cache_gb >= 0, "--cache-gb ", config.cache_gb, ": must not be negative");
   require(config.dropout >= 0 && config.dropout < 1, "--dropout ", config.dropout, ": must lie in [0, 1)");
@@ -182,41 +53,143 @@ MethodOptions method_options(const TrainConfig& config, int domains) {
   return options;
 }
 
+void apply_defaults(TrainConfig& config, const std::set<std::string>& given) {
+  const auto set = [&](const char* name, auto& field, const auto& value) {
+    if (!given.contains(name)) field = value;
+  };
+  const DatasetSpec& dataset = find_dataset(config.dataset);
+  const TrainingDefaults& defaults = dataset.training;
+  const bool swad = config.protocol == "swad";
+  set("steps", config.steps, swad ? defaults.steps : defaults.domainbed_steps);
+  set("eval_every", config.eval_every, swad ? defaults.eval_every : defaults.domainbed_eval_every);
+  set("batch_size", config.batch_size, defaults.batch_size);
+  set("lr", config.optimizer.learning_rate, defaults.learning_rate);
+  set("model", config.model, defaults.model);
+  set("image_size", config.image_size, defaults.image_size);
+  set("channels", config.channels, defaults.channels);
+  set("augment", config.augment, defaults.augment ? "standard" : "none");
+  set("normalise", config.normalise, defaults.imagenet_normalisation ? "imagenet" : "none");
+  set("eval_mode", config.eval_mode, swad ? "fast" : "all");
+  set("val_augment", config.val_augment, !swad);
+  set("eval_last", config.eval_last, swad);
+  set("oracle", config.oracle, swad ? "best" : "last");
+}
+
+namespace {
+
+/// field(name, value) for every field that decides a run's result, and for those that say where it ran.
+template <class Config, class Field>
+void for_each_field(Config& config, const Field& field) {
+  field("protocol", config.protocol);
+  field("dataset", config.dataset);
+  field("data_dir", config.data_dir);
+  field("test_env", config.test_env);
+  field("algorithm", config.algorithm);
+  field("model", config.model);
+  field("weights", config.weights);
+  field("steps", config.steps);
+  field("batch_size", config.batch_size);
+  field("lr", config.optimizer.learning_rate);
+  field("weight_decay", config.optimizer.weight_decay);
+  field("dropout", config.dropout);
+  field("optimizer", config.optimizer.name);
+  field("momentum", config.optimizer.momentum);
+  field("nesterov", config.optimizer.nesterov);
+  field("rho", config.rho);
+  field("domain_order", config.domain_order);
+  field("dgsam_gradients", config.dgsam_gradients);
+  field("dgsam_scale", config.dgsam_scale);
+  field("freeze_bn", config.freeze_bn);
+  field("bn_running", config.bn_running);
+  field("trial_seed", config.trial_seed);
+  field("seed", config.seed);
+  field("holdout", config.holdout);
+  field("eval_every", config.eval_every);
+  field("eval_last", config.eval_last);
+  field("eval_mode", config.eval_mode);
+  field("val_augment", config.val_augment);
+  field("oracle", config.oracle);
+  field("image_size", config.image_size);
+  field("channels", config.channels);
+  field("normalise", config.normalise);
+  field("augment", config.augment);
+  field("sampler", config.sampler);
+  field("cache_gb", config.cache_gb);
+  field("sharpness_images", config.sharpness_images);
+  field("device", config.device);
+  field("precision", config.precision);
+  field("threads", config.threads);
+  field("onednn", config.onednn);
+  field("save_every", config.save_every);
+}
+
+/// What may change between a run and its continuation.
+bool may_change(const std::string& field) {
+  return field == "data_dir" || field == "cache_gb" || field == "threads" || field == "save_every";
+}
+
+std::string flag_of(std::string field) {
+  std::replace(field.begin(), field.end(), '_', '-');
+  return "--" + field;
+}
+
+}  // namespace
+
 nlohmann::ordered_json TrainConfig::to_json() const {
-  return {{"dataset", dataset},
-          {"data_dir", data_dir},
-          {"test_env", test_env},
-          {"algorithm", algorithm},
-          {"model", model},
-          {"weights", weights},
-          {"steps", steps},
-          {"batch_size", batch_size},
-          {"lr", optimizer.learning_rate},
-          {"weight_decay", optimizer.weight_decay},
-          {"dropout", dropout},
-          {"optimizer", optimizer.name},
-          {"momentum", optimizer.momentum},
-          {"nesterov", optimizer.nesterov},
-          {"rho", rho},
-          {"domain_order", domain_order},
-          {"dgsam_gradients", dgsam_gradients},
-          {"dgsam_scale", dgsam_scale},
-          {"freeze_bn", freeze_bn},
-          {"bn_running", bn_running},
-          {"trial_seed", trial_seed},
-          {"seed", seed},
-          {"holdout", holdout},
-          {"eval_every", eval_every},
-          {"eval_mode", eval_mode},
-          {"image_size", image_size},
-          {"augment", augment},
-          {"sampler", sampler},
-          {"cache_gb", cache_gb},
-          {"sharpness_images", sharpness_images},
-          {"device", device},
-          {"precision", precision},
-          {"threads", threads},
-          {"onednn", onednn}};
+  nlohmann::ordered_json json;
+  for_each_field(*this, [&](const char* name, const auto& value) { json[name] = value; });
+  return json;
+}
+
+TrainConfig TrainConfig::from_json(const nlohmann::ordered_json& json, const std::string& where) {
+  require(json.is_object(), where, " is not a JSON object");
+  TrainConfig config;
+  for_each_field(config, [&](const char* name, auto& value) {
+    const auto found = json.find(name);
+    if (found == json.end()) return;
+    using T = std::remove_cvref_t<decltype(value)>;
+    const bool fits = std::is_same_v<T, std::string> ? found->is_string()
+                      : std::is_same_v<T, bool>      ? found->is_boolean()
+                      : std::is_floating_point_v<T>  ? found->is_number()
+                                                     : found->is_number_integer();
+    require(fits, where, ": \"", name, "\" is ", found->dump(), ", which ", flag_of(name), " cannot be");
+    value = found->template get<T>();
+  });
+  return config;
+}
+
+std::set<std::string> given_fields(const CLI::App& command) {
+  std::set<std::string> given;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->count() == 0) continue;
+    for (std::string name : option->get_lnames()) {
+      std::replace(name.begin(), name.end(), '-', '_');
+      given.insert(name);
+    }
+  }
+  return given;
+}
+
+TrainConfig configuration_to_resume(const TrainConfig& asked, const std::set<std::string>& given) {
+  const std::filesystem::path path = std::filesystem::path(asked.out) / "config.json";
+  std::ifstream file(path);
+  if (!file) return asked;
+  const auto recorded = nlohmann::ordered_json::parse(file, nullptr, false);
+  require(!recorded.is_discarded(), path.string(), " is not JSON: the run cannot be resumed; --overwrite starts anew");
+  TrainConfig config = TrainConfig::from_json(recorded, path.string());
+  const nlohmann::ordered_json wanted = asked.to_json();
+  nlohmann::ordered_json merged = config.to_json();
+  for (const auto& [field, value] : wanted.items()) {
+    if (!given.contains(field) || merged[field] == value) continue;
+    require(may_change(field), flag_of(field), " is ", value.dump(), ", but the run in ", asked.out, " was begun with ",
+            merged[field].dump(), ": leave the flag out to resume it, or choose another --out");
+    merged[field] = value;
+  }
+  config = TrainConfig::from_json(merged, path.string());
+  config.out = asked.out;
+  config.profile = asked.profile;
+  config.resume = true;
+  return config;
 }
 
 }  // namespace dgsam

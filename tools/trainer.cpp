@@ -8,9 +8,9 @@
 #include <thread>
 #include <utility>
 
+#include "data/datasets.h"
 #include "engine/make_backend.h"
 #include "models/parameters.h"
-#include "tools/datasets.h"
 #include "tools/peaks.h"
 #include "tools/profile_table.h"
 #include "tools/progress.h"

@@ -1,4 +1,4 @@
-#include "tools/datasets.h"
+#include "data/datasets.h"
 
 #include "engine/core/check.h"
 
