@@ -65,8 +65,8 @@ TEST_CASE("the training stream is the same bytes for 1 and 3 threads, cached or 
   ImageCache cached(tree.folder(), 0, 1 << 20), uncached(tree.folder(), 0, 0);
   cached.fill(2);
   uncached.fill(2);
-  CHECK(cached.cached_images() == 36);
-  CHECK(uncached.cached_images() == 0);
+  CHECK(cached.contents().decoded.images == 36);
+  CHECK(uncached.contents().on_disk.images == 36);
   LoaderOptions options{.batch_size = 5, .seed = 3, .threads = 1, .steps_ahead = 1};
   const auto one = run({cached, parts({0, 1, 2}), kAugmented, options}, 8);
   options.threads = 3;
@@ -206,25 +206,6 @@ TEST_CASE("evaluation reads every image once, in order, the last batch short, wi
   }
   CHECK(sizes == std::vector<int>{5, 5, 2});
   CHECK_FALSE(reader.next(batch));
-}
-
-TEST_CASE("the cache stops at its budget and reports progress") {
-  const Tree tree;
-  constexpr std::size_t kImageBytes = 20 * 18 * 3;
-  ImageCache cache(tree.folder(), 0, 10 * kImageBytes + 1);
-  std::int64_t done = 0, total = 0;
-  cache.fill(2, [&](std::int64_t a, std::int64_t b) {
-    done = a;
-    total = b;
-  });
-  CHECK(cache.cached_images() == 10);
-  CHECK(cache.cached_bytes() == 10 * kImageBytes);
-  CHECK(cache.total_images() == 36);
-  CHECK(done == 36);
-  CHECK(total == 36);
-  Image scratch;
-  CHECK(cache.get(2, 11, scratch) == golden_source(20, 18, 211));
-  CHECK(cache.get(0, 0, scratch) == golden_source(20, 18, 0));
 }
 
 TEST_CASE("a worker's error reaches the caller with the path, in training, evaluation and filling") {
