@@ -42,15 +42,6 @@ Listing list_directory(const fs::path& path, DotNames& dots) {
   return listing;
 }
 
-bool is_image_name(const std::string& name) {
-  static constexpr std::array<std::string_view, 9> kExtensions = {".jpg", ".jpeg", ".png",  ".ppm", ".bmp",
-                                                                  ".pgm", ".tif",  ".tiff", ".webp"};
-  std::string extension = fs::path(name).extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
-}
-
 /// Every directory at and below `path` with the images it holds.
 void walk(const fs::path& path, std::vector<std::pair<std::string, std::vector<std::string>>>& found, DotNames& dots) {
   Listing listing = list_directory(path, dots);
@@ -85,6 +76,15 @@ std::string class_difference(const std::string& a, const std::vector<std::string
 }
 
 }  // namespace
+
+bool is_image_name(const std::string& name) {
+  static constexpr std::array<std::string_view, 9> kExtensions = {".jpg", ".jpeg", ".png",  ".ppm", ".bmp",
+                                                                  ".pgm", ".tif",  ".tiff", ".webp"};
+  std::string extension = fs::path(name).extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+}
 
 ImageFolder open_image_folder(const fs::path& root) {
   std::error_code unknown;

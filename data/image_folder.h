@@ -25,10 +25,12 @@ struct ImageFolder {
   std::vector<std::string> notes;    // one line for each thing skipped that a user may not expect
 };
 
+/// True for a name that ends in .jpg .jpeg .png .ppm .bmp .pgm .tif .tiff or .webp, any case: torchvision's list.
+bool is_image_name(const std::string& name);
+
 /// Reads the tree without decoding anything. Domains are the sub-directories of `root`, classes those of a domain, both
-/// in byte order; files are every image below a class (.jpg .jpeg .png .ppm .bmp .pgm .tif .tiff .webp, any case),
-/// directories visited in sorted order, file names sorted inside each. Names that start with a dot are skipped with a
-/// note; files with other extensions silently.
+/// in byte order; files are every image (is_image_name) below a class, directories visited in sorted order, file names
+/// sorted inside each. Names that start with a dot are skipped with a note; files with other extensions silently.
 /// Throws Error for a missing root, no domain, an empty domain or class, or class lists that differ between domains.
 ImageFolder open_image_folder(const std::filesystem::path& root);
 
