@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstdint>
 
+#include "engine/core/host_device.h"
+
 namespace dgsam {
 
 struct bfloat16 {
@@ -11,7 +13,7 @@ struct bfloat16 {
 
   bfloat16() = default;
   /// Rounds to nearest, ties to even; NaN stays NaN (quiet), overflow becomes infinity.
-  explicit bfloat16(float value) {
+  DGSAM_HOST_DEVICE explicit bfloat16(float value) {
     const auto word = std::bit_cast<std::uint32_t>(value);
     if ((word & 0x7fffffffu) > 0x7f800000u) {
       bits = static_cast<std::uint16_t>((word >> 16) | 0x0040u);
@@ -19,7 +21,9 @@ struct bfloat16 {
       bits = static_cast<std::uint16_t>((word + 0x7fffu + ((word >> 16) & 1u)) >> 16);
     }
   }
-  explicit operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+  DGSAM_HOST_DEVICE explicit operator float() const {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  }
 };
 
 static_assert(sizeof(bfloat16) == 2);

@@ -1,8 +1,8 @@
 #include <cmath>
 
+#include "engine/core/operands.h"
 #include "engine/cpu/channels.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/types.h"
 #include "engine/math/normalisation.h"
 
 namespace dgsam {

@@ -1,7 +1,7 @@
 // dz = (dy + dy2) ⊙ [y > 0], db = column sums of dz. Memory bound: 4 to 16 bytes per f32 element.
+#include "engine/core/operands.h"
 #include "engine/cpu/channels.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/types.h"
 #include "engine/math/activation.h"
 
 namespace dgsam {

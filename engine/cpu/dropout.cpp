@@ -1,8 +1,8 @@
 #include "engine/math/dropout.h"
 
+#include "engine/core/operands.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/parallel.h"
-#include "engine/cpu/types.h"
 
 namespace dgsam {
 

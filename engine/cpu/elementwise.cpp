@@ -1,6 +1,6 @@
+#include "engine/core/operands.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/parallel.h"
-#include "engine/cpu/types.h"
 #include "engine/math/activation.h"
 
 namespace dgsam {

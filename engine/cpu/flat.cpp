@@ -2,9 +2,9 @@
 // 28 (adam) and 20 (sgd with momentum).
 #include <cmath>
 
+#include "engine/core/operands.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/parallel.h"
-#include "engine/cpu/types.h"
 #include "engine/math/ascent.h"
 #include "engine/math/optimizer.h"
 

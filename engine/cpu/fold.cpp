@@ -1,9 +1,9 @@
 // Frozen batch norm folded into the weights before it: over parameters only, one row of R·S·C weights per channel.
 #include <cmath>
 
+#include "engine/core/operands.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/parallel.h"
-#include "engine/cpu/types.h"
 
 namespace dgsam {
 namespace {

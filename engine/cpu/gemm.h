@@ -13,8 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/core/operands.h"
 #include "engine/cpu/parallel.h"
-#include "engine/cpu/types.h"
 
 namespace dgsam {
 

@@ -1,6 +1,6 @@
+#include "engine/core/operands.h"
 #include "engine/cpu/channels.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/types.h"
 
 namespace dgsam {
 

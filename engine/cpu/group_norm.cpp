@@ -1,9 +1,9 @@
 // Group norm by way of sums per image and channel, which are then added up within each group.
 #include <cmath>
 
+#include "engine/core/operands.h"
 #include "engine/cpu/channels.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/types.h"
 #include "engine/math/normalisation.h"
 
 namespace dgsam {

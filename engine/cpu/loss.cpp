@@ -2,9 +2,9 @@
 
 #include <cmath>
 
+#include "engine/core/operands.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/parallel.h"
-#include "engine/cpu/types.h"
 
 namespace dgsam {
 namespace {

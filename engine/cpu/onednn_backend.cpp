@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "engine/core/operands.h"
 #include "engine/cpu/onednn_plan.h"
-#include "engine/cpu/types.h"
 
 namespace dgsam {
 namespace {

@@ -5,10 +5,10 @@
 #include <array>
 #include <limits>
 
+#include "engine/core/operands.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/image.h"
 #include "engine/cpu/parallel.h"
-#include "engine/cpu/types.h"
 #include "engine/math/activation.h"
 
 namespace dgsam {
