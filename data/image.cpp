@@ -36,6 +36,15 @@ bool starts_with(std::span<const std::uint8_t> bytes, std::string_view magic) {
   return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
 }
 
+ImageFormat find_format(std::span<const std::uint8_t> bytes, const std::string& name) {
+  if (starts_with(bytes, "\xFF\xD8\xFF")) return ImageFormat::jpeg;
+  if (starts_with(bytes, "\x89PNG")) return ImageFormat::png;
+  if (starts_with(bytes, "BM")) return ImageFormat::bmp;
+  if (starts_with(bytes, "P5") || starts_with(bytes, "P6")) return ImageFormat::pnm;
+  if (starts_with(bytes, "GIF8")) return ImageFormat::gif;
+  fail(name, ": not a JPEG, PNG, BMP, PNM or GIF image");
+}
+
 std::uint32_t little_endian(std::span<const std::uint8_t> bytes, std::size_t at) {
   return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | static_cast<std::uint32_t>(bytes[at + 3]) << 24;
 }
@@ -60,14 +69,25 @@ std::size_t least_file_size(std::span<const std::uint8_t> bytes, std::int64_t wi
   return starts_with(bytes, "P5") || starts_with(bytes, "P6") ? pnm_file_size(bytes) : 0;
 }
 
-Image decode_by_stb(std::span<const std::uint8_t> bytes, const std::string& name) {
+/// Whether an end marker (FF D9) follows the last scan; neither marker can occur inside a scan's data.
+bool has_jpeg_end(std::span<const std::uint8_t> bytes) {
+  for (std::size_t at = bytes.size() - 1; at > 0; --at) {
+    if (bytes[at - 1] == 0xFF && bytes[at] == 0xD9) return true;
+    if (bytes[at - 1] == 0xFF && bytes[at] == 0xDA) return false;
+  }
+  return false;
+}
+
+Image decode_by_stb(std::span<const std::uint8_t> bytes, ImageFormat format, const std::string& name) {
   require(bytes.size() <= std::numeric_limits<int>::max(), name, ": larger than 2 GB");
   const auto length = static_cast<int>(bytes.size());
   int width = 0, height = 0, channels = 0;
   require(stbi_info_from_memory(bytes.data(), length, &width, &height, &channels) != 0, name,
-          ": not a JPEG, PNG, BMP, PNM or GIF image (", stbi_failure_reason(), ")");
-  require_plausible_size(width, height, name);
+          ": damaged image header (", stbi_failure_reason(), ")");
+  require_plausible_size(width, height, bytes.size(), name);
   require(bytes.size() >= least_file_size(bytes, width, height), name, ": truncated image");
+  require(format != ImageFormat::jpeg || has_jpeg_end(bytes), name,
+          ": truncated JPEG; a build with libjpeg would decode what there is");
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
       stbi_load_from_memory(bytes.data(), length, &width, &height, &channels, 3), stbi_image_free);
   require(pixels != nullptr, name, ": damaged or truncated image (", stbi_failure_reason(), ")");
@@ -90,19 +110,28 @@ std::vector<std::uint8_t> read_file(const std::filesystem::path& path) {
   return bytes;
 }
 
-void require_plausible_size(std::int64_t width, std::int64_t height, const std::string& name) {
+void require_plausible_size(std::int64_t width, std::int64_t height, std::size_t file_bytes, const std::string& name) {
   constexpr std::int64_t kMostPixels = 178'956'970;
+  constexpr std::int64_t kMostPixelsOfByte = 8 * 1032;  // one-bit pixels, by deflate at its best
   require(width > 0 && height > 0 && width * height <= kMostPixels, name, ": claims ", width, " x ", height,
           " pixels; the most that is read is ", kMostPixels, " in all");
+  require(width * height <= kMostPixelsOfByte * static_cast<std::int64_t>(file_bytes), name, ": claims ", width, " x ",
+          height, " pixels in a file of ", file_bytes, " bytes");
 }
 
-Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name) {
+Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, DecodeReport* report) {
   require(!bytes.empty(), name, ": the file is empty");
-  if (have_turbojpeg() && starts_with(bytes, "\xFF\xD8\xFF")) return decode_jpeg(bytes, name);
-  return decode_by_stb(bytes, name);
+  DecodeReport found;
+  found.format = find_format(bytes, name);
+  const bool by_libjpeg = found.format == ImageFormat::jpeg && have_libjpeg();
+  Image image = by_libjpeg ? decode_jpeg(bytes, name, found.truncated) : decode_by_stb(bytes, found.format, name);
+  if (report != nullptr) *report = found;
+  return image;
 }
 
-Image decode_image(const std::filesystem::path& path) { return decode_image(read_file(path), path.string()); }
+Image decode_image(const std::filesystem::path& path, DecodeReport* report) {
+  return decode_image(read_file(path), path.string(), report);
+}
 
 void write_png(const std::filesystem::path& path, const Image& image) {
   std::ofstream file(path, std::ios::binary);

@@ -24,15 +24,24 @@ struct Image {
   bool operator==(const Image&) const = default;
 };
 
+enum class ImageFormat : std::uint8_t { jpeg, png, bmp, pnm, gif };
+
+/// What decode_image found out besides the pixels.
+struct DecodeReport {
+  ImageFormat format = ImageFormat::jpeg;
+  bool truncated = false;  // a JPEG whose data end before its last row is complete
+};
+
 /// Decodes a JPEG, PNG, BMP, PNM or GIF (first frame) file. The content decides the format, not the extension.
 /// Grey, palette, 16-bit (high byte), alpha (dropped) and CMYK become RGB; EXIF orientation is not applied.
-/// JPEGs are decoded by libjpeg-turbo as PIL does (accurate integer DCT, smooth chroma upsampling) where the
-/// build found it, else by stb_image, which differs by a few grey levels.
-/// Throws Error naming the path for a missing, empty, truncated or undecodable file.
-Image decode_image(const std::filesystem::path& path);
+/// JPEGs are decoded by libjpeg as PIL does (accurate integer DCT, smooth chroma upsampling) where the build found it,
+/// else by stb_image, which differs by a few grey levels. A JPEG cut short after its header is decoded as far as it
+/// goes, as PIL does with LOAD_TRUNCATED_IMAGES (not by stb_image); `report`, if given, says so.
+/// Throws Error naming the path for a missing, empty or undecodable file and for any other truncated one.
+Image decode_image(const std::filesystem::path& path, DecodeReport* report = nullptr);
 
 /// The same from memory; `name` stands for the path in errors.
-Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name);
+Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, DecodeReport* report = nullptr);
 
 /// Writes an 8-bit RGB PNG. Throws Error naming the path.
 void write_png(const std::filesystem::path& path, const Image& image);

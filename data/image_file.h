@@ -14,11 +14,14 @@ namespace dgsam {
 /// Throws Error naming the path.
 std::vector<std::uint8_t> read_file(const std::filesystem::path& path);
 
-/// Throws Error for an image larger than PIL would open (178,956,970 pixels): a damaged or hostile header.
-void require_plausible_size(std::int64_t width, std::int64_t height, const std::string& name);
+/// Throws Error for a damaged or hostile header: more pixels than PIL would open (178,956,970) or than `file_bytes`
+/// bytes can hold in any of the formats.
+void require_plausible_size(std::int64_t width, std::int64_t height, std::size_t file_bytes, const std::string& name);
 
-/// True when decode_jpeg is libjpeg-turbo's; otherwise stb_image decodes JPEG and decode_jpeg must not be called.
-bool have_turbojpeg();
-Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name);
+/// True when decode_jpeg is libjpeg's; otherwise stb_image decodes JPEG and decode_jpeg must not be called.
+bool have_libjpeg();
+
+/// `truncated` becomes whether the data ended before the last row; rows of which nothing came are black (CMYK: white).
+Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name, bool& truncated);
 
 }  // namespace dgsam

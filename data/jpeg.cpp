@@ -1,15 +1,113 @@
-// JPEG through libjpeg-turbo's TurboJPEG interface, with the settings PIL uses.
+// JPEG through libjpeg, fed as Pillow's decoder feeds it, so that whole and cut-short files give Pillow's pixels.
 #include "data/image_file.h"
 #include "engine/core/check.h"
 
-#ifdef DGSAM_HAVE_TURBOJPEG
+#ifdef DGSAM_HAVE_LIBJPEG
 
-#include <turbojpeg.h>
+#include <jpeglib.h>
 
-#include <memory>
+#include <csetjmp>
+#include <cstdio>
 
 namespace dgsam {
 namespace {
+
+/// Legal progressive files have a few dozen scans; thousands of empty ones would only cost time.
+constexpr int kMostScans = 500;
+
+enum class Progress { finished, out_of_bytes, failed };
+
+/// One file being decompressed. libjpeg reports a fatal error by calling fail_out, which must not return: it jumps back
+/// into the member function that called libjpeg, so those functions hold no object with a destructor.
+class Decompressor {
+ public:
+  Decompressor() {
+    info_.err = jpeg_std_error(&errors_);
+    errors_.error_exit = fail_out;
+    errors_.output_message = [](j_common_ptr) {};
+    info_.client_data = this;
+    if (setjmp(on_error_) != 0) return;  // only for a library of another version: every later call fails as well
+    jpeg_create_decompress(&info_);
+    source_.init_source = [](j_decompress_ptr) {};
+    source_.fill_input_buffer = [](j_decompress_ptr) -> boolean { return FALSE; };  // pause: all there is was given
+    source_.skip_input_data = skip;
+    source_.resync_to_restart = jpeg_resync_to_restart;
+    source_.term_source = [](j_decompress_ptr) {};
+    info_.src = &source_;
+    monitor_.progress_monitor = check_scans;
+    info_.progress = &monitor_;
+  }
+  ~Decompressor() { jpeg_destroy_decompress(&info_); }
+  Decompressor(const Decompressor&) = delete;
+  Decompressor& operator=(const Decompressor&) = delete;
+
+  /// The bytes to go on with, starting with those that unread() returned.
+  void feed(std::span<const std::uint8_t> bytes) {
+    source_.next_input_byte = bytes.data();
+    source_.bytes_in_buffer = bytes.size();
+    const std::size_t pending = pending_skip_;
+    pending_skip_ = 0;
+    skip(&info_, static_cast<long>(pending));
+  }
+  std::span<const std::uint8_t> unread() const { return {source_.next_input_byte, source_.bytes_in_buffer}; }
+
+  /// Reads up to the first scan.
+  Progress read_header() {
+    if (setjmp(on_error_) != 0) return Progress::failed;
+    int result = JPEG_HEADER_TABLES_ONLY;
+    while (result == JPEG_HEADER_TABLES_ONLY) result = jpeg_read_header(&info_, FALSE);
+    return result == JPEG_SUSPENDED ? Progress::out_of_bytes : Progress::finished;
+  }
+
+  /// Writes rows in `space` from where the last call ended; `pixels` is the first row of the image.
+  Progress read_rows(J_COLOR_SPACE space, std::uint8_t* pixels, std::size_t row_bytes) {
+    if (setjmp(on_error_) != 0) return Progress::failed;
+    if (!started_) {
+      info_.out_color_space = space;
+      if (!jpeg_start_decompress(&info_)) return Progress::out_of_bytes;
+      started_ = true;
+    }
+    while (info_.output_scanline < info_.output_height) {
+      JSAMPROW row = pixels + row_bytes * info_.output_scanline;
+      if (jpeg_read_scanlines(&info_, &row, 1) != 1) return Progress::out_of_bytes;
+    }
+    return Progress::finished;
+  }
+
+  const jpeg_decompress_struct& info() const { return info_; }
+  int rows() const { return started_ ? static_cast<int>(info_.output_scanline) : 0; }
+  const char* message() const { return message_; }
+
+ private:
+  [[noreturn]] static void fail_out(j_common_ptr info) {
+    auto* self = static_cast<Decompressor*>(info->client_data);
+    info->err->format_message(info, self->message_);
+    std::longjmp(self->on_error_, 1);
+  }
+  static void skip(j_decompress_ptr info, long count) {
+    auto* self = static_cast<Decompressor*>(info->client_data);
+    const auto wanted = static_cast<std::size_t>(count > 0 ? count : 0);
+    const std::size_t here = wanted < info->src->bytes_in_buffer ? wanted : info->src->bytes_in_buffer;
+    info->src->next_input_byte += here;
+    info->src->bytes_in_buffer -= here;
+    self->pending_skip_ += wanted - here;
+  }
+  static void check_scans(j_common_ptr info) {
+    if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= kMostScans) return;
+    auto* self = static_cast<Decompressor*>(info->client_data);
+    std::snprintf(self->message_, sizeof self->message_, "more than %d scans", kMostScans);
+    std::longjmp(self->on_error_, 1);
+  }
+
+  jpeg_decompress_struct info_{};
+  jpeg_error_mgr errors_{};
+  jpeg_source_mgr source_{};
+  jpeg_progress_mgr monitor_{};
+  std::jmp_buf on_error_;
+  char message_[JMSG_LENGTH_MAX] = "";
+  std::size_t pending_skip_ = 0;  // bytes to ignore of what feed() brings next
+  bool started_ = false;
+};
 
 /// a * b / 255 rounded, for bytes (Pillow's MULDIV255).
 int multiply_255(int a, int b) {
@@ -29,46 +127,49 @@ Image cmyk_to_rgb(const std::vector<std::uint8_t>& cmyk, int width, int height) 
   return image;
 }
 
-/// Whether an end marker (FF D9) follows the last scan; neither marker can occur inside a scan's data.
-bool has_end(std::span<const std::uint8_t> bytes) {
-  for (std::size_t at = bytes.size() - 1; at > 0; --at) {
-    if (bytes[at - 1] == 0xFF && bytes[at] == 0xD9) return true;
-    if (bytes[at - 1] == 0xFF && bytes[at] == 0xDA) return false;
+/// Reads all rows, first from the file, then, when it ends early, from an end marker put after it, as Pillow does.
+/// Returns whether the file ended early.
+bool read_all_rows(Decompressor& decompressor, J_COLOR_SPACE space, std::vector<std::uint8_t>& pixels,
+                   const std::string& name) {
+  const std::size_t row_bytes = pixels.size() / decompressor.info().image_height;
+  Progress progress = decompressor.read_rows(space, pixels.data(), row_bytes);
+  if (progress == Progress::finished) return false;
+  if (progress == Progress::out_of_bytes) {
+    const std::span<const std::uint8_t> unread = decompressor.unread();
+    std::vector<std::uint8_t> rest(unread.begin(), unread.end());
+    rest.insert(rest.end(), {0xFF, JPEG_EOI});
+    decompressor.feed(rest);
+    progress = decompressor.read_rows(space, pixels.data(), row_bytes);
   }
-  return false;
+  require(progress != Progress::failed || decompressor.rows() > 0, name, ": damaged JPEG (", decompressor.message(),
+          ")");
+  return true;
 }
 
 }  // namespace
 
-bool have_turbojpeg() { return true; }
+bool have_libjpeg() { return true; }
 
-Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name) {
-  thread_local const std::unique_ptr<void, int (*)(tjhandle)> decoder(tjInitDecompress(), tjDestroy);
-  require(decoder != nullptr, "cannot start the JPEG decoder: ", tjGetErrorStr2(nullptr));
+Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name, bool& truncated) {
+  Decompressor decompressor;
+  decompressor.feed(bytes);
+  const Progress header = decompressor.read_header();
+  require(header != Progress::out_of_bytes, name, ": truncated JPEG (it ends before the image begins)");
+  require(header == Progress::finished, name, ": damaged JPEG (", decompressor.message(), ")");
 
-  int width = 0, height = 0, subsampling = 0, colour = 0;
-  const auto length = static_cast<unsigned long>(bytes.size());
-  const int header = tjDecompressHeader3(decoder.get(), bytes.data(), length, &width, &height, &subsampling, &colour);
-  // An unusual chroma subsampling fails here after the size is known, yet decodes below.
-  require(width > 0 && height > 0, name, ": damaged JPEG (", tjGetErrorStr2(decoder.get()), ")");
-  require_plausible_size(width, height, name);
-
-  const bool cmyk = header == 0 && (colour == TJCS_CMYK || colour == TJCS_YCCK);
-  const auto decode = [&](std::vector<std::uint8_t>& pixels, int format) {
-    const int result =
-        tjDecompress2(decoder.get(), bytes.data(), length, pixels.data(), width, 0, height, format, TJFLAG_ACCURATEDCT);
-    if (result == 0) return;
-    // libjpeg warns about damage that leaves a picture, which PIL accepts, and about a missing rest alike.
-    const bool whole = tjGetErrorCode(decoder.get()) == TJERR_WARNING && has_end(bytes);
-    require(whole, name, ": damaged or truncated JPEG (", tjGetErrorStr2(decoder.get()), ")");
-  };
-  if (cmyk) {
-    std::vector<std::uint8_t> pixels(std::size_t{4} * static_cast<std::size_t>(width) * height);
-    decode(pixels, TJPF_CMYK);
-    return cmyk_to_rgb(pixels, width, height);
+  const jpeg_decompress_struct& info = decompressor.info();
+  require_plausible_size(info.image_width, info.image_height, bytes.size(), name);
+  const int width = static_cast<int>(info.image_width), height = static_cast<int>(info.image_height);
+  const int components = info.num_components;
+  require(components == 1 || components == 3 || components == 4, name, ": a JPEG of ", components,
+          " components; 1, 3 and 4 are read");
+  if (components == 4) {
+    std::vector<std::uint8_t> cmyk(std::size_t{4} * static_cast<std::size_t>(width) * height, 255);  // no ink
+    truncated = read_all_rows(decompressor, JCS_CMYK, cmyk, name);
+    return cmyk_to_rgb(cmyk, width, height);
   }
   Image image(width, height);
-  decode(image.rgb, TJPF_RGB);
+  truncated = read_all_rows(decompressor, JCS_RGB, image.rgb, name);
   return image;
 }
 
@@ -78,9 +179,9 @@ Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name) 
 
 namespace dgsam {
 
-bool have_turbojpeg() { return false; }
-Image decode_jpeg(std::span<const std::uint8_t>, const std::string& name) {
-  fail(name, ": this build has no libjpeg-turbo");
+bool have_libjpeg() { return false; }
+Image decode_jpeg(std::span<const std::uint8_t>, const std::string& name, bool&) {
+  fail(name, ": this build has no libjpeg");
 }
 
 }  // namespace dgsam

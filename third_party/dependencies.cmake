@@ -1,9 +1,8 @@
 # Every dependency is a Debian package that tools/setup.sh installs; nothing is copied into this repository.
 #   nlohmann-json3-dev  JSON                         libcli11-dev       command lines
-#   libstb-dev          PNG/BMP/PNM/GIF, fallback    libturbojpeg0-dev  JPEG with PIL's settings
+#   libstb-dev          PNG/BMP/PNM/GIF, fallback    libzip-dev         PyTorch's .pth archives
 #   libdnnl-dev         convolution and matmul       doctest-dev        tests
-#   libjpeg62-turbo-dev JPEG, row by row             libzip-dev         PyTorch's .pth archives
-#   zlib1g-dev          gzipped IDX files
+#   libjpeg62-turbo-dev JPEG with PIL's settings     zlib1g-dev         gzipped IDX files
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(nlohmann_json REQUIRED)
@@ -15,9 +14,9 @@ find_library(DGSAM_ZIP zip REQUIRED)
 add_library(dgsam_zip INTERFACE)
 target_include_directories(dgsam_zip SYSTEM INTERFACE ${DGSAM_ZIP_INCLUDE})
 target_link_libraries(dgsam_zip INTERFACE ${DGSAM_ZIP})
-# Not find_package(libjpeg-turbo): its file stops CMake where libturbojpeg0-dev is installed without libjpeg62-turbo-dev.
-find_path(DGSAM_TURBOJPEG_INCLUDE turbojpeg.h)
-find_library(DGSAM_TURBOJPEG turbojpeg)
+# Optional: without libjpeg, stb_image decodes JPEG too, but not to the same bits as PIL.
+find_path(DGSAM_JPEG_INCLUDE jpeglib.h)
+find_library(DGSAM_JPEG jpeg)
 
 # Debian's dnnl-config.cmake insists on OpenCL's development files, which the CPU library does not need.
 find_path(DGSAM_DNNL_INCLUDE dnnl.hpp)

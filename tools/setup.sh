@@ -21,8 +21,7 @@ libdnnl-dev oneDNN: convolution and matrix products
 nlohmann-json3-dev JSON
 libcli11-dev command lines
 libstb-dev PNG images
-libturbojpeg0-dev JPEG images
-libjpeg62-turbo-dev JPEG images that are cut short
+libjpeg62-turbo-dev JPEG images
 libzip-dev PyTorch's weight files
 zlib1g-dev reads compressed data sets
 doctest-dev tests"
