@@ -63,6 +63,23 @@ void append_class(const fs::path& path, int label, std::vector<Sample>& samples,
   require(samples.size() > before, path.string(), ": this class folder holds no image");
 }
 
+/// Folders that downloads, archivers and file servers leave beside the data. Taken as a domain or a class, one of them
+/// would shift the index of everything that sorts after it.
+void refuse_leftovers(const fs::path& path, const std::vector<std::string>& names, const char* kind) {
+  // clang-format off
+  static constexpr std::array<std::string_view, 10> kLeftovers = {
+      "__MACOSX", "eccv_18_all_images_sm", "eccv_18_annotation_files", "eccv_18_annotations", "splits",
+      "$RECYCLE.BIN", "System Volume Information", "lost+found", "@eaDir", "__pycache__"};
+  // clang-format on
+  std::string found;
+  for (const std::string& name : names) {
+    if (std::find(kLeftovers.begin(), kLeftovers.end(), name) == kLeftovers.end()) continue;
+    found += (found.empty() ? "" : ", ") + name;
+  }
+  require(found.empty(), path.string(), " holds ", found, ", left over from unpacking: not a ", kind,
+          ", and taken as one it would shift the index of every ", kind, " after it; move it away");
+}
+
 /// The first class that only one of two lists has, said as a sentence.
 std::string class_difference(const std::string& a, const std::vector<std::string>& in_a, const std::string& b,
                              const std::vector<std::string>& in_b) {
@@ -95,8 +112,10 @@ ImageFolder open_image_folder(const fs::path& root) {
   const std::vector<std::string> names = list_directory(root, dots).directories;
   require(!names.empty(), root.string(), ": holds no domain; expected a tree root/domain/class/file");
 
+  refuse_leftovers(root, names, "domain");
   for (const std::string& name : names) {
     const std::vector<std::string> classes = list_directory(root / name, dots).directories;
+    refuse_leftovers(root / name, classes, "class");
     require(!classes.empty(), (root / name).string(), ": this domain holds no class folder; expected a tree ",
             root.string(), "/domain/class/file");
     if (folder.domains.empty()) folder.classes = classes;
