@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdio>
-#include <fstream>
 #include <numeric>
 #include <span>
 #include <sstream>
@@ -11,6 +10,7 @@
 #include "data/fashion_styles.h"
 #include "data/idx.h"
 #include "data/image.h"
+#include "data/recipe.h"
 #include "engine/core/check.h"
 #include "engine/core/rng.h"
 
@@ -75,19 +75,6 @@ std::string recipe_text(const StyledFashionOptions& options) {
   return text.str();
 }
 
-bool holds_text(const fs::path& path, const std::string& text) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string found((std::istreambuf_iterator<char>(file)), {});
-  return file.is_open() && found == text;
-}
-
-void write_text(const fs::path& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  require(file.good(), path.string(), ": cannot be written");
-}
-
 void check_options(const StyledFashionOptions& options) {
   require(options.images_per_domain > 0, "images per domain: ", options.images_per_domain, "; it must be positive");
   require(options.upstream >= 0, "upstream images: ", options.upstream, "; it must be 0 or more");
@@ -134,28 +121,14 @@ const std::vector<std::string>& fashion_classes() {
 
 StyledFashion make_styled_fashion(const fs::path& out, const StyledFashionOptions& options, const Progress& progress) {
   check_options(options);
-  const std::string recipe = recipe_text(options);
-  const fs::path finished = out / "recipe.json", started = out / "recipe.unfinished.json";
   StyledFashion made{.root = out / "styled_fashion", .upstream = out / "upstream", .already_there = false};
-  try {
-    if (holds_text(finished, recipe)) {
-      made.already_there = true;
-      return made;
-    }
-    require(!fs::exists(out) || fs::is_empty(out) || holds_text(started, recipe), out.string(),
-            ": is not empty and holds no data set of these options; name another folder or remove this one");
-    fs::create_directories(out);
-    write_text(started, recipe);
-    std::vector<Series> series = {{"styled_fashion/cartoon", FashionStyle::kCartoon, options.images_per_domain},
-                                  {"styled_fashion/painting", FashionStyle::kPainting, options.images_per_domain},
-                                  {"styled_fashion/photo", FashionStyle::kPhoto, options.images_per_domain},
-                                  {"styled_fashion/sketch", FashionStyle::kSketch, options.images_per_domain}};
-    if (options.upstream > 0) series.push_back({"upstream/plain", FashionStyle::kPlain, options.upstream});
-    write_series(out, options, series, progress);
-    fs::rename(started, finished);
-  } catch (const fs::filesystem_error& error) {
-    fail(error.what());
-  }
+  std::vector<Series> series = {{"styled_fashion/cartoon", FashionStyle::kCartoon, options.images_per_domain},
+                                {"styled_fashion/painting", FashionStyle::kPainting, options.images_per_domain},
+                                {"styled_fashion/photo", FashionStyle::kPhoto, options.images_per_domain},
+                                {"styled_fashion/sketch", FashionStyle::kSketch, options.images_per_domain}};
+  if (options.upstream > 0) series.push_back({"upstream/plain", FashionStyle::kPlain, options.upstream});
+  made.already_there =
+      !make_by_recipe(out, recipe_text(options), [&] { write_series(out, options, series, progress); });
   return made;
 }
 
