@@ -130,7 +130,12 @@ const Image& ImageCache::get(int domain, int index, Image& scratch) const {
 }
 
 Image ImageCache::decode(std::size_t position, std::span<const std::uint8_t> bytes) const {
-  Image image = decode_image(bytes, path(position).string());
+  DecodeReport report;
+  Image image = decode_image(bytes, path(position).string(), &report);
+  if (report.truncated) {
+    const std::lock_guard lock(truncated_mutex_);
+    truncated_.insert(position);
+  }
   if (resize_to_ == 0 || (image.width == resize_to_ && image.height == resize_to_)) return image;
   return resize_bilinear(image, resize_to_, resize_to_);
 }

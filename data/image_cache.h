@@ -58,7 +58,7 @@ class ImageCache {
   /// Mean bytes that one image of a training batch costs the disk when each of `domains` gives as many images, drawn
   /// uniformly. Times images per second it is what the disk must deliver, unless the system caches files too.
   double disk_bytes_per_image(std::span<const int> domains) const;
-  /// Files that ended early among those decoded so far, in the folder's order; their missing pixels are grey.
+  /// JPEGs that ended early among the images decoded so far, in the folder's order.
   std::vector<std::filesystem::path> truncated_files() const;
 
  private:

@@ -193,3 +193,23 @@ TEST_CASE("filling reports every image, and stops with the name of a file that c
           cache.get(1, 0, scratch);
         }).find("10.png") != std::string::npos);
 }
+
+TEST_CASE("truncated JPEGs are counted once each, however often they are decoded") {
+  const TemporaryFolder dir;
+  const std::string whole = read_bytes(std::string(DGSAM_SOURCE_DIR) + "/tests/golden/pil/images/420.jpg");
+  for (const char* name : {"a/cat/1.jpg", "a/cat/2.jpg", "b/cat/1.jpg", "b/cat/2.jpg"}) {
+    const bool cut = std::string(name) == "a/cat/2.jpg" || std::string(name) == "b/cat/1.jpg";
+    write_bytes(dir / name, cut ? whole.substr(0, whole.size() - 60) : whole);
+  }
+  const ImageFolder folder = open_image_folder(dir.path());
+  ImageCache cache(folder, 0, 2 * whole.size());  // files, not pixels, of some
+  CHECK(cache.truncated_files().empty());
+  cache.fill(2);
+  Image scratch;
+  for (int round = 0; round < 2; ++round) {
+    for (const int domain : {1, 0}) {
+      for (const int index : {0, 1}) cache.get(domain, index, scratch);
+    }
+  }
+  CHECK(cache.truncated_files() == std::vector{dir / "a/cat/2.jpg", dir / "b/cat/1.jpg"});
+}
