@@ -59,10 +59,16 @@ std::string format_duration(double seconds) {
   return text;
 }
 
-ProgressBar::ProgressBar(std::string title, std::int64_t total, ProgressScreen screen)
-    : title_(std::move(title)), total_(total), screen_(std::move(screen)), start_(screen_.seconds()), shown_(start_) {
+ProgressBar::ProgressBar(std::string title, std::int64_t total, std::int64_t done, ProgressScreen screen)
+    : title_(std::move(title)),
+      total_(total),
+      done_before_(done),
+      done_(done),
+      screen_(std::move(screen)),
+      start_(screen_.seconds()),
+      shown_(start_) {
   require(total > 0, title_, ": there is nothing to do (", total, " steps)");
-  samples_.push_back({start_, 0});
+  samples_.push_back({start_, done_});
   if (screen_.interactive) show(bar());
 }
 
@@ -133,7 +139,8 @@ void ProgressBar::finish() {
   finished_ = true;
   const double elapsed = screen_.seconds() - start_;
   std::string line = title_ + ": " + std::to_string(done_) + " in " + format_duration(elapsed);
-  if (elapsed > 0 && done_ > 0) line += " (" + format_rate(static_cast<double>(done_) / elapsed) + ")";
+  const std::int64_t done_here = done_ - done_before_;
+  if (elapsed > 0 && done_here > 0) line += " (" + format_rate(static_cast<double>(done_here) / elapsed) + ")";
   show(note_.empty() ? line : line + ", " + note_);
   pause();
 }

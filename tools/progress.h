@@ -29,8 +29,9 @@ struct ProgressScreen {
 /// at once.
 class ProgressBar {
  public:
-  /// total > 0: the number of steps.
-  ProgressBar(std::string title, std::int64_t total, ProgressScreen screen = ProgressScreen::standard_error());
+  /// total > 0: the number of steps, of which `done` were done before.
+  ProgressBar(std::string title, std::int64_t total, std::int64_t done = 0,
+              ProgressScreen screen = ProgressScreen::standard_error());
   /// pause(). Work that did not finish() is not reported as finished.
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
@@ -61,7 +62,7 @@ class ProgressBar {
   void show(std::string line);
 
   std::string title_, note_;
-  std::int64_t total_, done_ = 0;
+  std::int64_t total_, done_before_, done_;
   ProgressScreen screen_;
   double start_, shown_;
   std::deque<Sample> samples_;  // oldest first, a few hundred at most

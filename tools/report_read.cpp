@@ -106,7 +106,7 @@ void read_summary(const fs::path& path, ReportRun& run) {
   run.final_accuracy = accuracy_of(part("accuracy"), run.domains.size(), "", where);
   const Json sharpness = part("sharpness");
   for (const std::string& domain : run.domains) run.sharpness.push_back(number(sharpness, domain, where));
-  run.total_sharpness = number(sharpness, "total", where);
+  run.total_sharpness = number(summary, "sharpness_total", where);
 }
 
 /// Nested objects become dotted names; "versions" is kept apart.

@@ -60,10 +60,10 @@ void apply_defaults(TrainConfig& config, const std::set<std::string>& given) {
   const DatasetSpec& dataset = find_dataset(config.dataset);
   const TrainingDefaults& defaults = dataset.training;
   const bool swad = config.protocol == "swad";
-  set("steps", config.steps, swad ? defaults.steps : defaults.domainbed_steps);
-  set("eval_every", config.eval_every, swad ? defaults.eval_every : defaults.domainbed_eval_every);
+  set("steps", config.steps, swad ? defaults.steps : dataset.domainbed_2020.steps);
+  set("eval_every", config.eval_every, swad ? defaults.eval_every : dataset.domainbed_2020.eval_every);
   set("batch_size", config.batch_size, defaults.batch_size);
-  set("lr", config.optimizer.learning_rate, defaults.learning_rate);
+  set("lr", config.optimizer.learning_rate, defaults.lr);
   set("model", config.model, defaults.model);
   set("image_size", config.image_size, defaults.image_size);
   set("channels", config.channels, defaults.channels);

@@ -1,20 +1,14 @@
 #include "tools/trainer.h"
 
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <limits>
-#include <numeric>
+#include <fstream>
 #include <thread>
 #include <utility>
 
 #include "data/datasets.h"
 #include "engine/make_backend.h"
 #include "models/parameters.h"
-#include "tools/peaks.h"
-#include "tools/profile_table.h"
 #include "tools/progress.h"
-#include "tools/sharpness.h"
 #include "tools/versions.h"
 
 namespace dgsam {
@@ -23,17 +17,13 @@ namespace {
 
 constexpr int kEvaluationBatch = 64;
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double mean(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
 }  // namespace
 
-Trainer::Trainer(const TrainConfig& config) : config_(config), files_(config.out, config.overwrite) {
+Trainer::Trainer(const TrainConfig& config)
+    : config_(config),
+      files_(config.out, config.resume      ? RunFiles::Existing::resume
+                         : config.overwrite ? RunFiles::Existing::replace
+                                            : RunFiles::Existing::refuse) {
   open_data();
   backend_ = make_backend(config_.device, {.threads = config_.threads, .onednn = config_.onednn});
   build_networks();
@@ -59,6 +49,8 @@ int Trainer::find_test_env() const {
 void Trainer::open_data() {
   folder_ = open_image_folder(dataset_root(find_dataset(config_.dataset), config_.data_dir));
   for (const std::string& note : folder_.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  const std::string counts = verify_known(folder_, find_dataset(config_.dataset));
+  std::fprintf(stderr, "%s: %s\n", config_.dataset.c_str(), counts.c_str());
   test_env_ = find_test_env();
   for (int domain = 0; domain < static_cast<int>(folder_.domains.size()); ++domain) {
     const auto count = static_cast<std::int64_t>(folder_.domains[static_cast<std::size_t>(domain)].samples.size());
@@ -73,12 +65,28 @@ void Trainer::open_data() {
           " has one domain only, and --test-env leaves it out: there is "
           "nothing to train on");
   transform_.image_size = config_.image_size;
+  transform_.channels = config_.channels;
+  if (config_.normalise == "none") {
+    transform_.mean = {0, 0, 0};
+    transform_.std = {1, 1, 1};
+  }
   transform_.augment = config_.augment == "standard";
   cache_ = std::make_unique<ImageCache>(folder_, transform_.augment ? 0 : config_.image_size,
                                         static_cast<std::size_t>(config_.cache_gb * 1e9));
   ProgressBar progress("Reading images", cache_->total_images());
   cache_->fill(config_.threads, [&](std::int64_t done, std::int64_t) { progress.set(done); });
   progress.finish();
+  std::fprintf(stderr, "Images: %s\n", cache_->contents().text().c_str());
+  const double disk_bytes = cache_->disk_bytes_per_image(sources_);
+  if (disk_bytes > 0) {
+    std::fprintf(stderr, "Training reads %.0f kB per image from disk: %.0f MB/s for 1,000 images/s; see --cache-gb\n",
+                 disk_bytes / 1e3, disk_bytes / 1e3);
+  }
+  const std::vector<std::filesystem::path> truncated = cache_->truncated_files();
+  if (!truncated.empty()) {
+    std::fprintf(stderr, "note: %zu images end early, such as %s; `dgsam-run data check` lists them\n",
+                 truncated.size(), truncated.front().c_str());
+  }
 }
 
 NetworkOptions Trainer::network_options() const {
@@ -120,6 +128,18 @@ void Trainer::build_networks() {
 
   theta_ = FlatVector(*backend_, graph.theta_layout(), graph.master());
   statistics_ = FlatVector(*backend_, graph.statistic_layout(), graph.master());
+  NetworkOptions evaluation = network_options();
+  evaluation.batch = kEvaluationBatch;
+  evaluator_ = std::make_unique<Evaluator>(*backend_, model, evaluation, arena_);
+  optimizer_ = make_base_optimizer(*backend_, theta_, config_.optimizer);
+  method_ = make_method(*backend_, *optimizer_, theta_, domains, method_options(config_, domains));
+  gradient_ = std::make_unique<ProgramGradient>(*backend_, batch, all, &statistics_, domains, config_.seed);
+
+  if (!files_.resumes() || !resume()) start();
+}
+
+void Trainer::start() {
+  const Graph& graph = program_->graph();
   initialise(graph, *backend_, theta_, config_.seed);
   initialise_statistics(graph, *backend_, statistics_);
   std::vector<std::string> notes;
@@ -131,19 +151,12 @@ void Trainer::build_networks() {
   }
   for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", note.c_str());
 
-  NetworkOptions evaluation = network_options();
-  evaluation.batch = kEvaluationBatch;
-  evaluator_ = std::make_unique<Evaluator>(*backend_, model, evaluation, arena_);
-  optimizer_ = make_base_optimizer(*backend_, theta_, config_.optimizer);
-  method_ = make_method(*backend_, *optimizer_, theta_, domains, method_options(config_, domains));
-  gradient_ = std::make_unique<ProgramGradient>(*backend_, batch, all, &statistics_, domains, config_.seed);
-
   files_.begin();
   files_.write("program.txt", program_->dump());
-  write_config(notes);
+  files_.write_json("config.json", describe(notes));
 }
 
-void Trainer::write_config(const std::vector<std::string>& notes) const {
+nlohmann::ordered_json Trainer::describe(const std::vector<std::string>& notes) const {
   nlohmann::ordered_json json = config_.to_json();
   json["root"] = folder_.root.string();
   json["classes"] = folder_.classes;
@@ -158,205 +171,55 @@ void Trainer::write_config(const std::vector<std::string>& notes) const {
   json["std"] = transform_.std;
   json["backend"] = backend_->name();
   json["cpu"] = cpu_name();
+  json["cpu_threads"] = threads();
   json["parameters"] = theta_.layout().parameters();
   json["arena_mb"] = static_cast<double>(arena_->bytes()) / 1e6;
   json["notes"] = notes;
   for (const auto& [name, version] : versions()) json["versions"][name] = version;
-  files_.write_json("config.json", json);
+  return json;
 }
 
-void Trainer::save(const std::string& name, std::int64_t step) const {
-  nlohmann::ordered_json normalisation{{"mean", transform_.mean}, {"std", transform_.std}};
-  save_weights(files_.path(name), program_->graph(), *backend_, theta_, statistics_,
-               {{"config", config_.to_json().dump()},
-                {"step", std::to_string(step)},
-                {"classes", nlohmann::ordered_json(folder_.classes).dump()},
-                {"normalisation", normalisation.dump()},
-                {"revision", versions()[1].second}});
+bool Trainer::resume() {
+  const std::string path = files_.path("config.json");
+  std::ifstream file(path);
+  const auto recorded = nlohmann::ordered_json::parse(file, nullptr, false);
+  require(recorded.is_object(), path, " is not a JSON object: the run cannot be resumed; --overwrite starts anew");
+  const nlohmann::ordered_json now = describe({});
+  for (const char* key : {"classes", "domains", "parameters"}) {
+    require(recorded.value(key, nlohmann::ordered_json()) == now[key], "the run in ", files_.folder().string(),
+            " was begun with ", key, " ", recorded.value(key, nlohmann::ordered_json()).dump(), ", and now they are ",
+            now[key].dump(), ": the data in ", folder_.root.string(), " is not what it was; restore it, or start anew ",
+            "with --overwrite");
+  }
+  for (const char* key : {"cpu", "cpu_threads", "backend", "versions"}) {
+    const auto before = recorded.value(key, nlohmann::ordered_json());
+    if (before == now[key]) continue;
+    std::fprintf(stderr, "note: %s was %s when the run began and is %s now: results may differ by rounding\n", key,
+                 before.dump().c_str(), now[key].dump().c_str());
+  }
+
+  const auto accept = [this](const std::string& text) {
+    RunProgress progress = RunProgress::from_text(text);
+    require(progress.steps <= config_.steps, "a saved state has done ", progress.steps, " of ", config_.steps,
+            " steps");
+    progress_ = std::move(progress);
+  };
+  const std::string text = load_state(files_.folder(), *backend_, state_vectors(), accept, [](const std::string& note) {
+    std::fprintf(stderr, "note: %s\n", note.c_str());
+  });
+  if (text.empty()) return false;
+  optimizer_->set_updates(progress_.updates);
+  files_.resume(progress_.lengths);
+  state_steps_ = progress_.steps;
+  std::fprintf(stderr, "Resuming %s after %lld of %lld steps\n", files_.folder().c_str(),
+               static_cast<long long>(progress_.steps), static_cast<long long>(config_.steps));
+  return true;
 }
 
-void Trainer::run() {
-  std::vector<DomainIndices> parts;
-  for (const int domain : sources_) parts.push_back({domain, splits_[static_cast<std::size_t>(domain)].in});
-  BatchLoader loader(*cache_, std::move(parts), transform_,
-                     {.batch_size = config_.batch_size,
-                      .sampling = config_.sampler == "random" ? Sampling::kRandom : Sampling::kSequential,
-                      .seed = config_.seed,
-                      .threads = threads()});
-  if (config_.profile) program_->set_profiling(true);
-
-  std::vector<HostBatch> batches;
-  ProgressBar progress(method_->name() == "erm" ? "ERM" : method_->name() == "sam" ? "SAM" : "DGSAM", config_.steps);
-  for (std::int64_t step = 0; step < config_.steps; ++step) {
-    const auto start = std::chrono::steady_clock::now();
-    loader.next(batches);
-    for (int position = 0; position < static_cast<int>(batches.size()); ++position) {
-      const HostBatch& batch = batches[static_cast<std::size_t>(position)];
-      gradient_->stage(position, batch.images.data(), batch.labels.data());
-    }
-    method_->step(step, theta_, *gradient_);
-    Step taken{method_->report(), 0};
-    taken.seconds = seconds_since(start);
-    check_finite(step, taken.report);
-    write_metrics(step, taken);
-    progress.set(step + 1);
-    if (step % config_.eval_every == 0 || step + 1 == config_.steps) {
-      progress.pause();
-      evaluate(step);
-    }
-  }
-  progress.finish();
-  finish();
-}
-
-void Trainer::check_finite(std::int64_t step, const StepReport& report) {
-  try {
-    require_finite(report, step, source_names_);
-  } catch (const Error& error) {
-    files_.flush();
-    fail(error.what(),
-         saved_ ? "; the last good checkpoint is " + files_.path("last.safetensors")
-                : "; no checkpoint had been written yet",
-         ". A smaller --lr or --rho usually helps");
-  }
-}
-
-void Trainer::write_metrics(std::int64_t step, const Step& taken) {
-  const StepReport& report = taken.report;
-  nlohmann::ordered_json line{{"step", step}};
-  double loss = report.losses[0];
-  if (method_->name() == "dgsam") {
-    loss = mean(report.losses);
-    std::vector<int> domains;
-    for (const int position : report.domains) domains.push_back(sources_[static_cast<std::size_t>(position)]);
-    line["loss"] = loss;
-    line["losses"] = report.losses;
-    line["domains"] = domains;
-  } else {
-    line["loss"] = loss;
-    if (method_->name() == "sam") line["perturbed_loss"] = report.losses[1];
-  }
-  line["grad_norms"] = report.norms;
-  line["seconds"] = taken.seconds;
-  files_.metrics(line);
-  loss_sum_ += loss;
-  step_seconds_ += taken.seconds;
-  training_seconds_ += taken.seconds;
-  ++steps_since_;
-}
-
-bool Trainer::is_evaluated(int domain, bool in) const {
-  const Split& split = splits_[static_cast<std::size_t>(domain)];
-  const bool skipped = in && domain != test_env_ && config_.eval_mode == "fast";
-  return !skipped && !(in ? split.in : split.out).empty();
-}
-
-std::int64_t Trainer::images_to_evaluate() const {
-  std::size_t images = 0;
-  for (int domain = 0; domain < static_cast<int>(splits_.size()); ++domain) {
-    const Split& split = splits_[static_cast<std::size_t>(domain)];
-    images += (is_evaluated(domain, true) ? split.in.size() : 0) + (is_evaluated(domain, false) ? split.out.size() : 0);
-  }
-  return std::max<std::int64_t>(1, static_cast<std::int64_t>(images));
-}
-
-void Trainer::evaluate(std::int64_t step) {
-  const auto start = std::chrono::steady_clock::now();
-  nlohmann::json line{{"step", step},
-                      {"loss", loss_sum_ / static_cast<double>(steps_since_)},
-                      {"step_time", step_seconds_ / static_cast<double>(steps_since_)},
-                      {"mem_gb", peak_memory_mb() / 1e3},
-                      {"args", config_.to_json()},
-                      {"hparams",
-                       {{"lr", config_.optimizer.learning_rate},
-                        {"batch_size", config_.batch_size},
-                        {"weight_decay", config_.optimizer.weight_decay},
-                        {"resnet_dropout", config_.dropout},
-                        {"freeze_bn", config_.freeze_bn},
-                        {"rho", config_.rho}}}};
-  std::string row = "step " + std::to_string(step);
-  std::vector<double> validation_accuracy, validation_loss;
-  last_accuracy_ = nlohmann::ordered_json::object();
-  std::size_t smallest = std::numeric_limits<std::size_t>::max();
-  ProgressBar progress("Evaluating", images_to_evaluate());
-  for (int domain = 0; domain < static_cast<int>(folder_.domains.size()); ++domain) {
-    const Split& split = splits_[static_cast<std::size_t>(domain)];
-    const bool source = domain != test_env_;
-    if (source) smallest = std::min(smallest, split.in.size());
-    row += "  " + domain_name(domain) + (source ? "" : " (unseen)");
-    for (const bool in : {true, false}) {
-      const std::vector<int>& indices = in ? split.in : split.out;
-      if (!is_evaluated(domain, in)) continue;
-      const Score score = evaluator_->evaluate(*cache_, {domain, indices}, transform_, theta_, statistics_, threads(),
-                                               [&](int images) { progress.advance(images); });
-      const std::string key = "env" + std::to_string(domain) + (in ? "_in" : "_out");
-      line[key + "_acc"] = score.accuracy;
-      line[key + "_loss"] = score.loss;
-      last_accuracy_[key] = score.accuracy;
-      if (source && !in) {
-        validation_accuracy.push_back(score.accuracy);
-        validation_loss.push_back(score.loss);
-      }
-      if (source != in) {
-        char text[16];
-        std::snprintf(text, sizeof text, " %.3f", score.accuracy);
-        row += text;
-      }
-    }
-  }
-  progress.pause();
-  line["epoch"] = static_cast<double>(step) * config_.batch_size / static_cast<double>(smallest);
-  line["eval_time"] = seconds_since(start);
-  if (!validation_accuracy.empty()) {
-    line["val_acc"] = mean(validation_accuracy);
-    line["val_loss"] = mean(validation_loss);
-  }
-  files_.results(line);
-  std::printf("%s\n", row.c_str());
-  std::fflush(stdout);
-
-  save("last.safetensors", step);
-  saved_ = true;
-  const double validation = validation_accuracy.empty() ? static_cast<double>(step) : mean(validation_accuracy);
-  if (!best_validation_ || validation > *best_validation_) {
-    best_validation_ = validation;
-    save("best.safetensors", step);
-  }
-  loss_sum_ = step_seconds_ = 0;
-  steps_since_ = 0;
-}
-
-void Trainer::finish() {
-  nlohmann::ordered_json summary{{"algorithm", config_.algorithm}};
-  summary["test_env"] = test_env_ == kNoTestEnv ? nlohmann::ordered_json() : nlohmann::ordered_json(test_env_);
-  summary["domains"] = nlohmann::ordered_json::array();
-  for (const Domain& domain : folder_.domains) summary["domains"].push_back(domain.name);
-  summary["seconds"] = training_seconds_;
-  summary["steps"] = config_.steps;
-  summary["domain_gradients"] = config_.steps * method_->domain_gradients();
-  summary["accuracy"] = last_accuracy_;
-  summary["peak_rss_mb"] = peak_memory_mb();
-  if (config_.sharpness_images > 0) {
-    std::fprintf(stderr, "Measuring sharpness (%d images per domain)\n", config_.sharpness_images);
-    std::vector<DomainIndices> parts;
-    for (int domain = 0; domain < static_cast<int>(folder_.domains.size()); ++domain) {
-      std::vector<int> indices = splits_[static_cast<std::size_t>(domain)].in;
-      indices.resize(std::min(indices.size(), static_cast<std::size_t>(config_.sharpness_images)));
-      parts.push_back({domain, std::move(indices)});
-    }
-    const Sharpness sharpness =
-        one_step_sharpness(*backend_, config_.model_spec(static_cast<int>(folder_.classes.size())), network_options(),
-                           arena_, *cache_, parts, sources_, transform_, theta_, statistics_, config_.rho, threads());
-    for (std::size_t domain = 0; domain < parts.size(); ++domain) {
-      summary["sharpness"][folder_.domains[domain].name] = sharpness.domains[domain];
-    }
-    summary["sharpness"]["total"] = sharpness.total;
-    summary["sharpness_rho"] = config_.rho;
-  }
-  files_.write_json("summary.json", summary);
-  files_.flush();
-  files_.write("done", "done");
-  if (config_.profile) std::printf("%s", profile_table(*program_, measure_peaks(threads())).c_str());
+std::vector<StateVector> Trainer::state_vectors() const {
+  std::vector<StateVector> vectors{{"theta", &theta_}, {"statistics", &statistics_}};
+  for (const BaseOptimizer::State& state : optimizer_->state()) vectors.push_back({state.name, state.vector});
+  return vectors;
 }
 
 }  // namespace dgsam

@@ -1,8 +1,12 @@
-// A training run from its configuration to its files.
+// A training run from its configuration to its files, in one go or in several.
+//
+// A run is a function of its configuration: it can be stopped at any instant and resumed, and metrics.jsonl and the
+// checkpoints end with the bits that they would have had. What a step needs of the past is θ, the optimizer's vectors
+// and RunProgress; batches, augmentation, dropout and domain order are functions of the seed and the step.
 #pragma once
 
+#include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,38 +17,56 @@
 #include "optim/program_gradient.h"
 #include "tools/evaluation.h"
 #include "tools/run_files.h"
+#include "tools/run_progress.h"
+#include "tools/run_state.h"
 #include "tools/train_config.h"
 
 namespace dgsam {
 
 class Trainer {
  public:
-  /// Opens the data, builds the networks and writes config.json and program.txt. `config` is resolved.
+  /// Opens the data, builds the networks and writes config.json and program.txt; or, with config.resume and a run in
+  /// config.out, restores where it stands. `config` is resolved.
   explicit Trainer(const TrainConfig& config);
   ~Trainer();
 
-  /// All steps and evaluations, then the sharpness and the summary. Throws Error when a loss or norm is not finite.
+  /// The remaining steps and evaluations, then the sharpness and the summary. Throws Error when a loss or norm is not
+  /// finite, and Stopped after SIGINT or SIGTERM, with the state saved.
   void run();
 
  private:
   static constexpr int kNoTestEnv = -1;
 
-  struct Step {
-    StepReport report;
-    double seconds = 0;
-  };
-
+  // trainer.cpp: what a run is made of
   int find_test_env() const;
   void open_data();
   void build_networks();
-  void write_config(const std::vector<std::string>& notes) const;
+  /// Initial values, and the files of a new run.
+  void start();
+  /// The values and files of the run that there is; false when it was stopped before it had saved a state.
+  bool resume();
+  nlohmann::ordered_json describe(const std::vector<std::string>& notes) const;
+  std::vector<StateVector> state_vectors() const;
+
+  // trainer_run.cpp: how it goes
+  void take_steps();
+  void take_step(BatchLoader& loader);
+  void write_metrics(std::int64_t step, const StepReport& report, double seconds);
+  /// Writes the state, if it is time.
+  void save_state_when_due();
+  void save_state_now();
   void save(const std::string& name, std::int64_t step) const;
-  void write_metrics(std::int64_t step, const Step& taken);
-  /// One line of results.jsonl, one row of the terminal's table, and the checkpoints.
+
+  // trainer_evaluation.cpp: what comes of it
+  /// One line of results.jsonl, one row of the terminal's table, and the checkpoints. Throws Stopped, having changed
+  /// nothing, when a signal comes.
   void evaluate(std::int64_t step);
+  /// Notes what each method of model selection takes so far.
+  void select(std::int64_t step, const std::vector<double>& validation);
   /// False for an empty split, and for the sources' training splits in fast mode.
   bool is_evaluated(int domain, bool in) const;
   std::int64_t images_to_evaluate() const;
+  /// Sharpness, summary.json and done.
   void finish();
   /// Throws Error that names the step, the domain and the last good checkpoint.
   void check_finite(std::int64_t step, const StepReport& report);
@@ -52,6 +74,9 @@ class Trainer {
   NetworkOptions network_options() const;
   /// As asked for, or one per core.
   int threads() const;
+  static double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
   const std::string& domain_name(int domain) const { return folder_.domains[static_cast<std::size_t>(domain)].name; }
 
   TrainConfig config_;
@@ -74,12 +99,10 @@ class Trainer {
   std::unique_ptr<Method> method_;
   std::unique_ptr<ProgramGradient> gradient_;
 
-  double loss_sum_ = 0, step_seconds_ = 0;  ///< since the last evaluation
-  std::int64_t steps_since_ = 0;
-  double training_seconds_ = 0;  ///< steps alone: without evaluation
-  std::optional<double> best_validation_;
-  nlohmann::ordered_json last_accuracy_;
-  bool saved_ = false;
+  std::vector<HostBatch> batches_;  ///< of the current step
+  RunProgress progress_;
+  std::chrono::steady_clock::time_point state_saved_ = std::chrono::steady_clock::now();
+  std::int64_t state_steps_ = 0;  ///< done when the last state was saved
 };
 
 }  // namespace dgsam

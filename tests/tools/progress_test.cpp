@@ -40,7 +40,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 TEST_CASE("a terminal line shows percentage, count, rate, time left and the note") {
   FakeScreen fake;
-  ProgressBar bar("train SAM", 200, fake.screen(true));
+  ProgressBar bar("train SAM", 200, 0, fake.screen(true));
   fake.written();
   fake.time += 30;
   bar.advance(120, "loss 0.81");
@@ -49,7 +49,7 @@ TEST_CASE("a terminal line shows percentage, count, rate, time left and the note
 
 TEST_CASE("a terminal line is redrawn at most ten times a second") {
   FakeScreen fake;
-  ProgressBar bar("work", 1000, fake.screen(true));
+  ProgressBar bar("work", 1000, 0, fake.screen(true));
   fake.written();
   for (int i = 0; i < 1000; ++i) {
     fake.time += 0.001;
@@ -64,7 +64,7 @@ TEST_CASE("a terminal line is redrawn at most ten times a second") {
 TEST_CASE("a terminal line never reaches the last column and covers a longer line before it") {
   FakeScreen fake;
   fake.columns = 60;
-  ProgressBar bar("a title that is rather long", 10, fake.screen(true));
+  ProgressBar bar("a title that is rather long", 10, 0, fake.screen(true));
   fake.written();
   fake.time += 5;
   bar.advance(1, "a note that is rather long as well");
@@ -82,7 +82,7 @@ TEST_CASE("a terminal line never reaches the last column and covers a longer lin
 
 TEST_CASE("without a terminal a line is printed every ten seconds and at the end") {
   FakeScreen fake;
-  ProgressBar bar("train ERM", 100, fake.screen(false));
+  ProgressBar bar("train ERM", 100, 0, fake.screen(false));
   for (int i = 0; i < 100; ++i) {
     fake.time += 0.25;
     bar.advance();
@@ -96,7 +96,7 @@ TEST_CASE("without a terminal a line is printed every ten seconds and at the end
 
 TEST_CASE("there is no estimate before a second of evidence") {
   FakeScreen fake;
-  ProgressBar bar("work", 100, fake.screen(true));
+  ProgressBar bar("work", 100, 0, fake.screen(true));
   fake.time += 0.9;
   bar.advance(50);
   CHECK(bar.seconds_left() < 0);
@@ -108,7 +108,7 @@ TEST_CASE("there is no estimate before a second of evidence") {
 
 TEST_CASE("the estimate follows a machine that slows down") {
   FakeScreen fake;
-  ProgressBar bar("work", 2000, fake.screen(true));
+  ProgressBar bar("work", 2000, 0, fake.screen(true));
   for (int i = 0; i < 1000; ++i) {  // 100 seconds at 10/s
     fake.time += 0.1;
     bar.advance();
@@ -124,7 +124,7 @@ TEST_CASE("the estimate follows a machine that slows down") {
 
 TEST_CASE("the estimate counts pauses that come again and again") {
   FakeScreen fake;
-  ProgressBar bar("work", 1000, fake.screen(true));
+  ProgressBar bar("work", 1000, 0, fake.screen(true));
   for (int i = 1; i <= 500; ++i) {
     fake.time += i % 50 == 0 ? 10 : 0.1;  // an evaluation of 10 seconds every 50 steps
     bar.advance();
@@ -134,7 +134,7 @@ TEST_CASE("the estimate counts pauses that come again and again") {
 
 TEST_CASE("a pause ends the terminal line once, and the next step draws a new one") {
   FakeScreen fake;
-  ProgressBar bar("work", 4, fake.screen(true));
+  ProgressBar bar("work", 4, 0, fake.screen(true));
   bar.pause();
   bar.pause();
   CHECK(lines_of(fake.written()).size() == 1);
@@ -145,19 +145,19 @@ TEST_CASE("a pause ends the terminal line once, and the next step draws a new on
 
 TEST_CASE("work that stops early is not reported as finished") {
   FakeScreen fake;
-  { const ProgressBar bar("work", 4, fake.screen(false)); }
+  { const ProgressBar bar("work", 4, 0, fake.screen(false)); }
   CHECK(fake.written().empty());
-  { const ProgressBar bar("work", 4, fake.screen(true)); }
+  { const ProgressBar bar("work", 4, 0, fake.screen(true)); }
   CHECK(fake.written() == "\rwork [....................] 0%  0/4\n");
 }
 
 TEST_CASE("slow steps are told in seconds each, and nothing to do is an error") {
   FakeScreen fake;
-  ProgressBar bar("work", 10, fake.screen(false));
+  ProgressBar bar("work", 10, 0, fake.screen(false));
   fake.time += 12.5;
   bar.advance(5);
   CHECK(fake.written() == "work: 50%  5/10  2.5 s each  0:13 left\n");
-  CHECK_THROWS_AS(ProgressBar("none", 0, fake.screen(false)), Error);
+  CHECK_THROWS_AS(ProgressBar("none", 0, 0, fake.screen(false)), Error);
 }
 
 TEST_CASE("durations read as minutes or hours") {

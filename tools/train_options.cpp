@@ -1,0 +1,176 @@
+// The flags of `dgsam-run train`.
+#include "data/datasets.h"
+#include "tools/train_config.h"
+
+namespace dgsam {
+
+namespace {
+
+/// A flag that takes one of a few words.
+CLI::Option* add_choice(CLI::App& command, const std::string& flag, std::string& value, const std::string& help,
+                        std::vector<std::string> words) {
+  return command.add_option(flag, value, help)->check(CLI::IsMember(std::move(words)))->capture_default_str();
+}
+
+template <class T>
+CLI::Option* add_value(CLI::App& command, const std::string& flag, T& value, const std::string& help) {
+  return command.add_option(flag, value, help)->capture_default_str();
+}
+
+/// on|off. The option's text is converted when it is parsed, so the field itself stays a bool.
+void add_switch(CLI::App& command, const std::string& flag, bool& value, const std::string& help,
+                const std::string& group) {
+  command
+      .add_option_function<std::string>(
+          flag, [&value](const std::string& text) { value = text == "on"; }, help)
+      ->check(CLI::IsMember({"on", "off"}))
+      ->default_str(value ? "on" : "off")
+      ->group(group);
+}
+
+void add_data_options(CLI::App& command, TrainConfig& config) {
+  constexpr const char* kGroup = "Data";
+  add_choice(command, "--protocol", config.protocol,
+             "Defaults of --steps, --eval-every, --eval-mode, --eval-last, --val-augment and --oracle.\n"
+             "swad: the SWAD repository's, as in DGSAM's paper; domainbed-2020: DomainBed's first release",
+             {"swad", "domainbed-2020"})
+      ->group(kGroup);
+  std::string datasets = "Which benchmark, or `folder` for any image tree:";
+  for (const DatasetSpec& spec : known_datasets()) datasets += "\n  " + spec.name + ": " + spec.what;
+  add_value(command, "--dataset", config.dataset, datasets)->group(kGroup);
+  add_value(command, "--data-dir", config.data_dir, "The data set's root (root/domain/class/image), or its parent")
+      ->group(kGroup);
+  add_value(command, "--test-env", config.test_env,
+            "The domain left out, by index or name; `none` trains on every domain")
+      ->group(kGroup);
+  add_value(command, "--trial-seed", config.trial_seed, "Seed of the split of each domain (DomainBed's trial_seed)")
+      ->group(kGroup);
+  add_value(command, "--holdout", config.holdout, "Fraction of each domain held out of training (the `out` split)")
+      ->group(kGroup);
+  add_value(command, "--image-size", config.image_size, "Rows and columns of the network's input")->group(kGroup);
+  add_value(command, "--channels", config.channels, "Of the network's input: the first of red, green and blue")
+      ->group(kGroup);
+  add_choice(command, "--normalise", config.normalise,
+             "imagenet: subtract ImageNet's mean, divide by its standard deviation; none: pixels in [0, 1]",
+             {"imagenet", "none"})
+      ->group(kGroup);
+  add_choice(command, "--augment", config.augment,
+             "Training images: crop, flip, colour jitter and grey as DomainBed does, or only resized",
+             {"standard", "none"})
+      ->group(kGroup);
+  add_choice(command, "--sampler", config.sampler,
+             "random: uniform with replacement, as DomainBed; sequential: the split in its order, wrapping around",
+             {"random", "sequential"})
+      ->group(kGroup);
+  add_switch(command, "--val-augment", config.val_augment,
+             "Evaluate source domains with the training augmentation (DomainBed of 2020 does)", kGroup);
+  add_value(command, "--cache-gb", config.cache_gb,
+            "Memory for images: decoded as far as it goes, else as the files' bytes; the rest is read at each use")
+      ->group(kGroup);
+}
+
+void add_model_options(CLI::App& command, TrainConfig& config) {
+  constexpr const char* kGroup = "Model";
+  add_choice(command, "--model", config.model, "Architecture", {"resnet18", "resnet50", "mnist-cnn"})->group(kGroup);
+  add_value(command, "--weights", config.weights,
+            "A safetensors file with torchvision's names to start from; a head with another number of classes is "
+            "initialised anew")
+      ->group(kGroup);
+  add_value(command, "--dropout", config.dropout, "Dropout of the pooled features")->group(kGroup);
+  add_switch(command, "--freeze-bn", config.freeze_bn,
+             "on: batch norm uses the loaded running statistics as constants (the protocol; gamma and beta still "
+             "train).\noff: statistics of each batch. Then every pass of DGSAM normalises by the statistics of ONE "
+             "domain,\nwhile ERM and SAM see all domains together: not a fair comparison",
+             kGroup);
+  add_choice(command, "--bn-running", config.bn_running,
+             "With --freeze-bn off, which passes of a step move the running statistics. first-pass: not SAM's and "
+             "DGSAM's perturbed ones",
+             {"first-pass", "every-pass", "never"})
+      ->group(kGroup);
+}
+
+void add_method_options(CLI::App& command, TrainConfig& config) {
+  constexpr const char* kGroup = "Method";
+  add_choice(command, "--algorithm", config.algorithm,
+             "erm: S gradients per step for S source domains; sam: 2S; dgsam: S+1", {"erm", "sam", "dgsam"})
+      ->group(kGroup);
+  add_choice(command, "--optimizer", config.optimizer.name, "Base optimizer", {"adam", "adamw", "sgd"})->group(kGroup);
+  add_value(command, "--lr", config.optimizer.learning_rate, "Learning rate, constant")->group(kGroup);
+  add_value(command, "--weight-decay", config.optimizer.weight_decay,
+            "Added to the gradient (adam, sgd) or decoupled (adamw); never part of an ascent")
+      ->group(kGroup);
+  add_value(command, "--momentum", config.optimizer.momentum, "Of sgd")->group(kGroup);
+  command.add_flag("--nesterov", config.optimizer.nesterov, "Of sgd")->group(kGroup);
+  add_value(command, "--rho", config.rho, "Length of SAM's ascent step, and of each of DGSAM's")->group(kGroup);
+  add_choice(command, "--domain-order", config.domain_order, "Order of DGSAM's ascent over the domains",
+             {"random", "fixed"})
+      ->group(kGroup);
+  add_choice(command, "--dgsam-gradients", config.dgsam_gradients,
+             "Which gradients DGSAM descends with: all S+1; perturbed: without the first, taken at the unperturbed "
+             "point; fresh: S new ones at the end of the ascent (2S gradients per step)",
+             {"all", "perturbed", "fresh"})
+      ->group(kGroup);
+  add_choice(command, "--dgsam-scale", config.dgsam_scale,
+             "Scale of DGSAM's descent gradient: of the sum of S domain losses (the authors'), or of their mean",
+             {"sum", "mean"})
+      ->group(kGroup);
+}
+
+void add_run_options(CLI::App& command, TrainConfig& config) {
+  constexpr const char* kGroup = "Run";
+  add_value(command, "--out", config.out, "Folder for everything the run writes; made if it does not exist")
+      ->required()
+      ->group(kGroup);
+  CLI::Option* overwrite =
+      command.add_flag("--overwrite", config.overwrite, "Replace the run that --out holds")->group(kGroup);
+  command
+      .add_flag("--resume", config.resume,
+                "Go on with the run that --out holds, to the bits that it would have had; its configuration is taken\n"
+                "from there, and flags that are given must agree. Starts a run when there is none")
+      ->excludes(overwrite)
+      ->group(kGroup);
+  add_value(command, "--save-every", config.save_every,
+            "Steps between states for --resume; 0: one every two minutes. Ctrl-C and SIGTERM save one, too")
+      ->group(kGroup);
+  add_value(command, "--steps", config.steps, "Updates; DomainNet: 15001")->group(kGroup);
+  add_switch(command, "--round-steps", config.round_steps,
+             "on: cut --steps to a multiple of --eval-every, plus 1, as SWAD does", kGroup);
+  add_value(command, "--batch-size", config.batch_size, "Images per source domain and step")->group(kGroup);
+  add_value(command, "--seed", config.seed, "Of initialisation, sampling, augmentation, dropout and domain order")
+      ->group(kGroup);
+  add_value(command, "--eval-every", config.eval_every, "Steps between evaluations; DomainNet: 1000")->group(kGroup);
+  add_switch(command, "--eval-last", config.eval_last, "Evaluate after the last step, whatever --eval-every says",
+             kGroup);
+  add_choice(command, "--oracle", config.oracle,
+             "Which evaluation the summary's test-domain validation takes: that of the best accuracy on the unseen\n"
+             "domain's held-out images (SWAD), or the last (DomainBed)",
+             {"best", "last"})
+      ->group(kGroup);
+  add_choice(command, "--eval-mode", config.eval_mode,
+             "fast: all but the sources' training splits, as SWAD does; all: every split of every domain",
+             {"fast", "all"})
+      ->group(kGroup);
+  add_value(command, "--sharpness-images", config.sharpness_images,
+            "Images per domain for the one-step sharpness at the end of the run; 0: do not measure")
+      ->group(kGroup);
+  add_choice(command, "--device", config.device, "auto: cuda if there is one", {"auto", "cpu", "cuda"})->group(kGroup);
+  add_choice(command, "--precision", config.precision,
+             "Of activations. bf16 keeps parameters, statistics and sums in f32; f64 is for checking",
+             {"f32", "bf16", "f64"})
+      ->group(kGroup);
+  add_value(command, "--threads", config.threads, "CPU threads; 0: all cores. Results depend on it by rounding only")
+      ->group(kGroup);
+  add_switch(command, "--onednn", config.onednn, "off: our own loops instead of oneDNN, as a reference", kGroup);
+  command.add_flag("--profile", config.profile, "At the end, print time, FLOPs and bytes per operation")->group(kGroup);
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& command, TrainConfig& config) {
+  add_data_options(command, config);
+  add_model_options(command, config);
+  add_method_options(command, config);
+  add_run_options(command, config);
+}
+
+}  // namespace dgsam

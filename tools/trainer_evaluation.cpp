@@ -1,0 +1,168 @@
+// The evaluations of a training run, and its end.
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <numeric>
+
+#include "tools/peaks.h"
+#include "tools/profile_table.h"
+#include "tools/progress.h"
+#include "tools/sharpness.h"
+#include "tools/stop_signal.h"
+#include "tools/trainer.h"
+#include "tools/versions.h"
+
+namespace dgsam {
+
+namespace {
+
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+}  // namespace
+
+bool Trainer::is_evaluated(int domain, bool in) const {
+  const Split& split = splits_[static_cast<std::size_t>(domain)];
+  const bool skipped = in && domain != test_env_ && config_.eval_mode == "fast";
+  return !skipped && !(in ? split.in : split.out).empty();
+}
+
+std::int64_t Trainer::images_to_evaluate() const {
+  std::size_t images = 0;
+  for (int domain = 0; domain < static_cast<int>(splits_.size()); ++domain) {
+    const Split& split = splits_[static_cast<std::size_t>(domain)];
+    images += (is_evaluated(domain, true) ? split.in.size() : 0) + (is_evaluated(domain, false) ? split.out.size() : 0);
+  }
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(images));
+}
+
+void Trainer::evaluate(std::int64_t step) {
+  const auto start = std::chrono::steady_clock::now();
+  nlohmann::json line{{"step", step},
+                      {"loss", progress_.loss_sum / static_cast<double>(progress_.steps_since)},
+                      {"step_time", progress_.step_seconds / static_cast<double>(progress_.steps_since)},
+                      {"mem_gb", peak_memory_mb() / 1e3},
+                      {"args", config_.to_json()},
+                      {"hparams",
+                       {{"lr", config_.optimizer.learning_rate},
+                        {"batch_size", config_.batch_size},
+                        {"weight_decay", config_.optimizer.weight_decay},
+                        {"resnet_dropout", config_.dropout},
+                        {"freeze_bn", config_.freeze_bn},
+                        {"rho", config_.rho}}}};
+  std::string row = "step " + std::to_string(step);
+  std::vector<double> validation_accuracy, validation_loss;
+  nlohmann::ordered_json accuracy = nlohmann::ordered_json::object();
+  std::size_t smallest = std::numeric_limits<std::size_t>::max();
+  ProgressBar progress("Evaluating", images_to_evaluate());
+  for (int domain = 0; domain < static_cast<int>(folder_.domains.size()); ++domain) {
+    const Split& split = splits_[static_cast<std::size_t>(domain)];
+    const bool source = domain != test_env_;
+    if (source) smallest = std::min(smallest, split.in.size());
+    row += "  " + domain_name(domain) + (source ? "" : " (unseen)");
+    for (const bool in : {true, false}) {
+      const std::vector<int>& indices = in ? split.in : split.out;
+      if (!is_evaluated(domain, in)) continue;
+      const auto done = [&](int images) {
+        progress.advance(images);
+        StopSignals::check();
+      };
+      EvalAugmentation augmentation{.seed = std::nullopt, .draw = step};
+      if (source && config_.val_augment && transform_.augment) augmentation.seed = config_.seed;
+      const Score score = evaluator_->evaluate(*cache_, {domain, indices}, transform_, theta_, statistics_, threads(),
+                                               done, augmentation);
+      const std::string key = "env" + std::to_string(domain) + (in ? "_in" : "_out");
+      line[key + "_acc"] = score.accuracy;
+      line[key + "_loss"] = score.loss;
+      accuracy[key] = score.accuracy;
+      if (source && !in) {
+        validation_accuracy.push_back(score.accuracy);
+        validation_loss.push_back(score.loss);
+      }
+      if (source != in) {
+        char text[16];
+        std::snprintf(text, sizeof text, " %.3f", score.accuracy);
+        row += text;
+      }
+    }
+  }
+  progress.pause();
+  line["epoch"] = static_cast<double>(step) * config_.batch_size / static_cast<double>(smallest);
+  line["eval_time"] = seconds_since(start);
+  if (!validation_accuracy.empty()) {
+    line["val_acc"] = mean(validation_accuracy);
+    line["val_loss"] = mean(validation_loss);
+  }
+  files_.results(line);
+  std::printf("%s\n", row.c_str());
+  std::fflush(stdout);
+
+  progress_.accuracy = std::move(accuracy);
+  progress_.evaluated_step = step;
+  save("last.safetensors", step);
+  select(step, validation_accuracy);
+  progress_.loss_sum = progress_.step_seconds = 0;
+  progress_.steps_since = 0;
+  progress_.evaluation_due = false;
+}
+
+void Trainer::select(std::int64_t step, const std::vector<double>& validation) {
+  const auto unseen = [&](const char* split) -> nlohmann::ordered_json {
+    const std::string key = "env" + std::to_string(test_env_) + split;
+    return progress_.accuracy.contains(key) ? progress_.accuracy[key] : nlohmann::ordered_json();
+  };
+  const nlohmann::ordered_json choice{{"step", step}, {"accuracy", unseen("_in")}};
+  // Without held-out images there is nothing to select by, and the last checkpoint is the best one.
+  const double score = validation.empty() ? static_cast<double>(step) : mean(validation);
+  if (!progress_.best_validation || score > *progress_.best_validation) {
+    progress_.best_validation = score;
+    progress_.selection["training_domain_validation"] = choice;
+    save("best.safetensors", step);
+  }
+  progress_.selection["last"] = choice;
+  const nlohmann::ordered_json oracle = unseen("_out");
+  if (oracle.is_null()) return;
+  if (config_.oracle == "last" || !progress_.best_oracle || oracle.get<double>() > *progress_.best_oracle) {
+    progress_.best_oracle = oracle.get<double>();
+    progress_.selection["test_domain_validation"] = choice;
+  }
+}
+
+void Trainer::finish() {
+  if (progress_.evaluated_step + 1 != config_.steps) save("last.safetensors", config_.steps - 1);
+  nlohmann::ordered_json summary{{"algorithm", config_.algorithm}};
+  summary["test_env"] = test_env_ == kNoTestEnv ? nlohmann::ordered_json() : nlohmann::ordered_json(test_env_);
+  summary["domains"] = nlohmann::ordered_json::array();
+  for (const Domain& domain : folder_.domains) summary["domains"].push_back(domain.name);
+  summary["seconds"] = progress_.training_seconds;
+  summary["steps"] = config_.steps;
+  summary["domain_gradients"] = config_.steps * method_->domain_gradients();
+  summary["accuracy"] = progress_.accuracy;
+  if (test_env_ != kNoTestEnv) summary["selection"] = progress_.selection;
+  summary["peak_rss_mb"] = peak_memory_mb();
+  if (config_.sharpness_images > 0) {
+    std::fprintf(stderr, "Measuring sharpness (%d images per domain)\n", config_.sharpness_images);
+    std::vector<DomainIndices> parts;
+    for (int domain = 0; domain < static_cast<int>(folder_.domains.size()); ++domain) {
+      std::vector<int> indices = splits_[static_cast<std::size_t>(domain)].in;
+      indices.resize(std::min(indices.size(), static_cast<std::size_t>(config_.sharpness_images)));
+      parts.push_back({domain, std::move(indices)});
+    }
+    const Sharpness sharpness =
+        one_step_sharpness(*backend_, config_.model_spec(static_cast<int>(folder_.classes.size())), network_options(),
+                           arena_, *cache_, parts, sources_, transform_, theta_, statistics_, config_.rho, threads());
+    for (std::size_t domain = 0; domain < parts.size(); ++domain) {
+      summary["sharpness"][folder_.domains[domain].name] = sharpness.domains[domain];
+    }
+    summary["sharpness_total"] = sharpness.total;
+    summary["sharpness_rho"] = config_.rho;
+  }
+  files_.write_json("summary.json", summary);
+  files_.sync();
+  files_.write("done", "done");
+  remove_states(files_.folder());
+  if (config_.profile) std::printf("%s", profile_table(*program_, measure_peaks(threads())).c_str());
+}
+
+}  // namespace dgsam
