@@ -1,4 +1,4 @@
-// The two decoders behind decode_image, and whole-file reading.
+// The decoders behind decode_image, and whole-file reading.
 #pragma once
 
 #include <cstdint>
@@ -23,5 +23,13 @@ bool have_libjpeg();
 
 /// `truncated` becomes whether the data ended before the last row; rows of which nothing came are black (CMYK: white).
 Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name, bool& truncated);
+
+// One format each; the bytes begin with its magic. All throw Error naming `name` for a truncated or damaged file.
+Image decode_png(std::span<const std::uint8_t> bytes, const std::string& name);
+Image decode_bmp(std::span<const std::uint8_t> bytes, const std::string& name);
+Image decode_pnm(std::span<const std::uint8_t> bytes, const std::string& name);
+Image decode_gif(std::span<const std::uint8_t> bytes, const std::string& name);
+/// A PNG or a whole JPEG.
+Image decode_by_stb(std::span<const std::uint8_t> bytes, const std::string& name);
 
 }  // namespace dgsam

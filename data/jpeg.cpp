@@ -4,10 +4,12 @@
 
 #ifdef DGSAM_HAVE_LIBJPEG
 
-#include <jpeglib.h>
-
 #include <csetjmp>
+// jpeglib.h needs stdio's declarations before it.
 #include <cstdio>
+// clang-format off
+#include <jpeglib.h>
+// clang-format on
 
 namespace dgsam {
 namespace {
@@ -127,23 +129,22 @@ Image cmyk_to_rgb(const std::vector<std::uint8_t>& cmyk, int width, int height) 
   return image;
 }
 
-/// Reads all rows, first from the file, then, when it ends early, from an end marker put after it, as Pillow does.
-/// Returns whether the file ended early.
+/// Reads the rows from the file, then, when it ends early, what an end marker put after it brings out, as Pillow does.
+/// Returns whether the file ended early or, which Pillow treats alike, was found damaged after some rows.
 bool read_all_rows(Decompressor& decompressor, J_COLOR_SPACE space, std::vector<std::uint8_t>& pixels,
                    const std::string& name) {
   const std::size_t row_bytes = pixels.size() / decompressor.info().image_height;
-  Progress progress = decompressor.read_rows(space, pixels.data(), row_bytes);
-  if (progress == Progress::finished) return false;
+  const Progress progress = decompressor.read_rows(space, pixels.data(), row_bytes);
+  require(progress != Progress::failed || decompressor.rows() > 0, name, ": damaged JPEG (", decompressor.message(),
+          ")");
   if (progress == Progress::out_of_bytes) {
     const std::span<const std::uint8_t> unread = decompressor.unread();
     std::vector<std::uint8_t> rest(unread.begin(), unread.end());
     rest.insert(rest.end(), {0xFF, JPEG_EOI});
     decompressor.feed(rest);
-    progress = decompressor.read_rows(space, pixels.data(), row_bytes);
+    decompressor.read_rows(space, pixels.data(), row_bytes);  // an end inside a table may make no sense: no more rows
   }
-  require(progress != Progress::failed || decompressor.rows() > 0, name, ": damaged JPEG (", decompressor.message(),
-          ")");
-  return true;
+  return progress != Progress::finished;
 }
 
 }  // namespace

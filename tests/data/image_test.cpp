@@ -83,8 +83,7 @@ TEST_CASE("missing, empty and foreign files and directories are errors that name
 TEST_CASE("a header that claims an absurd size is refused before memory is asked for") {
   const std::string ppm = "P6\n99999 99999\n255\nabc";
   const std::vector<std::uint8_t> bytes(ppm.begin(), ppm.end());
-  CHECK_FALSE(error_of([&] { decode_image(bytes, "bomb.ppm"); }).empty());
-  CHECK(mentions(error_of([&] { decode_image(first_bytes(bytes, 18), "bomb.ppm"); }), "claims 99999 x 99999"));
+  CHECK(mentions(error_of([&] { decode_image(bytes, "bomb.ppm"); }), "claims 99999 x 99999"));
   std::vector<std::uint8_t> jpeg = read_file(kImages + "grey.jpg");
   for (std::size_t at = 0; at + 8 < jpeg.size(); ++at) {
     if (jpeg[at] == 0xFF && jpeg[at + 1] == 0xC0) std::fill_n(&jpeg[at + 5], 4, std::uint8_t{0xFD});  // height, width
