@@ -1,11 +1,14 @@
 #include "models/parameters.h"
 
+#include <algorithm>
+#include <memory>
 #include <set>
 #include <sstream>
 #include <string_view>
 
 #include "engine/core/rng.h"
 #include "engine/io/safetensors.h"
+#include "models/network.h"
 
 namespace dgsam {
 
@@ -13,6 +16,7 @@ namespace {
 
 constexpr std::string_view kRunningVar = "running_var";
 constexpr std::string_view kBatches = "num_batches_tracked";
+constexpr std::int64_t kMaxRecognised = 1 << 20;  ///< classes, and image channels, of a model that is looked for
 
 bool is_batch_count(std::string_view name) { return name.ends_with(kBatches); }
 
@@ -96,8 +100,8 @@ Head head_of(const Graph& graph) {
 }
 
 /// True when the file's head is one for another number of classes, or is not there; `note` then says which.
-bool has_other_head(const SafetensorsFile& file, const Head& head, std::string& note) {
-  const SafetensorsFile::Entry *weight = file.find(head.weight), *bias = file.find(head.bias);
+bool has_other_head(const TensorFile& file, const Head& head, std::string& note) {
+  const TensorFile::Entry *weight = file.find(head.weight), *bias = file.find(head.bias);
   std::ostringstream text;
   if (!weight && !bias) {
     text << file.path() << " has no " << head.weight;
@@ -112,29 +116,48 @@ bool has_other_head(const SafetensorsFile& file, const Head& head, std::string& 
   return true;
 }
 
-/// Throws an Error that lists every tensor of the file that is not as the model wants it. Names in `skipped` may be
-/// anything.
-void require_match(const SafetensorsFile& file, const std::vector<Target>& targets,
-                   const std::set<std::string>& skipped) {
-  std::ostringstream problems;
+/// One line for each tensor of the file that is not as the model wants it: "missing bn1.bias [16]". Names in `skipped`
+/// may be anything.
+std::vector<std::string> differences(const TensorFile& file, const Graph& graph, const std::set<std::string>& skipped) {
+  std::vector<std::string> lines;
   std::set<std::string> wanted = skipped;
-  for (const Target& target : targets) {
-    if (!wanted.insert(target.name).second) continue;
-    const SafetensorsFile::Entry* entry = file.find(target.name);
-    if (!entry) {
-      problems << "; missing " << target.name << ' ' << shape_text(target.shape());
-    } else if (entry->shape != target.shape()) {
-      problems << "; " << target.name << " is " << shape_text(entry->shape) << ", expected "
-               << shape_text(target.shape());
+  for (const FlatLayout* layout : {graph.theta_layout().get(), graph.statistic_layout().get()}) {
+    for (const FlatLayout::Segment& segment : layout->segments()) {
+      if (!wanted.insert(segment.name).second) continue;
+      const std::vector<std::int64_t> shape = torch_shape(segment.shape);
+      const TensorFile::Entry* entry = file.find(segment.name);
+      if (!entry) {
+        lines.push_back("missing " + segment.name + " " + shape_text(shape));
+      } else if (entry->shape != shape) {
+        lines.push_back(segment.name + " is " + shape_text(entry->shape) + ", expected " + shape_text(shape));
+      }
     }
   }
-  for (const SafetensorsFile::Entry& entry : file.entries()) {
+  for (const TensorFile::Entry& entry : file.entries()) {
     if (!wanted.contains(entry.name) && !is_batch_count(entry.name)) {
-      problems << "; unexpected " << entry.name << ' ' << shape_text(entry.shape);
+      lines.push_back("unexpected " + printable(entry.name) + " " + shape_text(entry.shape));
     }
   }
-  const std::string text = problems.str();
-  require(text.empty(), file.path(), " does not fit the model: ", text.empty() ? text : text.substr(2));
+  return lines;
+}
+
+/// Names of the model the file was made for, as far as one can tell: another one that fits, or nothing.
+std::string fitting_model_text(const TensorFile& file) {
+  const std::optional<ModelSpec> model = recognise_model(file);
+  if (!model) return "";
+  return " (it fits --model " + model->name +
+         (model->classes > 0 ? " with " + std::to_string(model->classes) + " classes" : "") + ")";
+}
+
+/// Throws an Error that lists the differences, shortened when there are many.
+void require_match(const TensorFile& file, const Graph& graph, const std::set<std::string>& skipped) {
+  constexpr std::size_t kShown = 8;
+  const std::vector<std::string> lines = differences(file, graph, skipped);
+  if (lines.empty()) return;
+  std::string text;
+  for (std::size_t i = 0; i < lines.size() && i < kShown; ++i) text += (i ? "; " : "") + lines[i];
+  if (lines.size() > kShown) text += "; and " + std::to_string(lines.size() - kShown) + " more";
+  fail(file.path(), " does not fit the model", fitting_model_text(file), ": ", text);
 }
 
 }  // namespace
@@ -179,16 +202,18 @@ void initialise_statistics(const Graph& graph, Backend& backend, const FlatVecto
 
 LoadReport load_weights(const std::string& path, const Graph& graph, Backend& backend, const FlatVector& theta,
                         const FlatVector& statistics) {
-  const SafetensorsFile file(path);
+  const std::unique_ptr<TensorFile> opened = open_tensor_file(path);
+  const TensorFile& file = *opened;
   const std::vector<Target> targets = targets_of(graph, theta, statistics);
   const Head head = head_of(graph);
-  LoadReport report;
+  LoadReport report{.head_reinitialised = false, .notes = file.notes()};
   std::set<std::string> skipped;
   if (std::string note; has_other_head(file, head, note)) {
-    report = {.head_reinitialised = true, .notes = {note}};
+    report.head_reinitialised = true;
+    report.notes.push_back(note);
     skipped = {head.weight, head.bias};
   }
-  require_match(file, targets, skipped);
+  require_match(file, graph, skipped);
   for (const Target& target : targets) {
     if (skipped.contains(target.name)) continue;
     with_type(target.tensor.dtype(), [&]<class T>(T) {
@@ -197,6 +222,26 @@ LoadReport load_weights(const std::string& path, const Graph& graph, Backend& ba
     });
   }
   return report;
+}
+
+std::optional<ModelSpec> recognise_model(const TensorFile& file) {
+  const TensorFile::Entry* stem = file.find("conv1.weight");
+  if (stem == nullptr || stem->shape.size() != 4) return std::nullopt;
+  for (const std::string name : {"resnet18", "resnet50", "mnist-cnn"}) {
+    const std::string head = name == "mnist-cnn" ? "classifier" : "fc";
+    const TensorFile::Entry* weight = file.find(head + ".weight");
+    const std::int64_t classes = weight != nullptr && weight->shape.size() == 2 ? weight->shape[0] : 0;
+    const std::int64_t channels = stem->shape[1];
+    if (channels < 1 || channels > kMaxRecognised || classes > kMaxRecognised) continue;
+    ModelSpec model{name, std::max<int>(2, static_cast<int>(classes)), static_cast<int>(channels)};
+    const NetworkOptions options{.batch = 1, .image_size = 32, .training = false};
+    std::set<std::string> skipped;
+    if (weight == nullptr && file.find(head + ".bias") == nullptr) skipped = {head + ".weight", head + ".bias"};
+    if (!differences(file, build_network(model, options).graph, skipped).empty()) continue;
+    model.classes = static_cast<int>(classes);
+    return model;
+  }
+  return std::nullopt;
 }
 
 void save_weights(const std::string& path, const Graph& graph, Backend& backend, const FlatVector& theta,

@@ -243,7 +243,7 @@ TEST_CASE("a head for another number of classes, or none, leaves the initialised
   }
 }
 
-TEST_CASE("every other difference is an Error that lists all of them, and nothing is loaded") {
+TEST_CASE("every other difference is an Error that lists them, and nothing is loaded") {
   const auto backend = plain_backend();
   const TemporaryFolder folder;
   const Network network = build_network(tiny_basic(), 5, f32());
@@ -292,4 +292,59 @@ TEST_CASE("vectors of another network are refused") {
   const Vectors vectors(*backend, other);
   CHECK_THROWS_AS(initialise(basic.graph, *backend, vectors.theta, 1), Error);
   CHECK_THROWS_AS(save_weights(folder.file("w"), basic.graph, *backend, vectors.theta, vectors.statistics), Error);
+}
+
+TEST_CASE("a file of torch.save with a wrapper's prefix loads like the safetensors file, and says what was taken") {
+  const auto backend = plain_backend();
+  const std::string path = std::string(DGSAM_SOURCE_DIR) + "/tests/golden/pth/nested.pth";
+  const Network network = build_network(tiny_basic(), 5, f32());
+  const Vectors vectors(*backend, network);
+  const std::string error =
+      error_of([&] { load_weights(path, network.graph, *backend, vectors.theta, vectors.statistics); });
+  CHECK(error.starts_with(path + " does not fit the model: conv1.weight is [2, 3, 2, 2], expected [16, 3, 7, 7]; "));
+  CHECK(error.find("; and ") != std::string::npos);
+
+  const TemporaryFolder folder;
+  save_weights(folder.file("w"), network.graph, *backend, vectors.theta, vectors.statistics);
+  std::vector<NamedTensor> tensors = tensors_of(folder.file("w"));
+  for (NamedTensor& tensor : tensors) tensor.name = "module." + tensor.name;
+  write_safetensors(folder.file("parallel"), tensors);
+  const Vectors loaded(*backend, network, 2);
+  const LoadReport report =
+      load_weights(folder.file("parallel"), network.graph, *backend, loaded.theta, loaded.statistics);
+  CHECK(report.notes ==
+        std::vector<std::string>{folder.file("parallel") + ": the prefix \"module.\" of every name was left out"});
+  CHECK(values(*backend, loaded.theta.all()) == values(*backend, vectors.theta.all()));
+}
+
+TEST_CASE("a file's model is recognised by its tensors, and named when another one was asked for") {
+  const auto backend = plain_backend();
+  const TemporaryFolder folder;
+  const auto save = [&](const ModelSpec& model) {
+    const Network network = build_network(model, f32());
+    const Vectors vectors(*backend, network);
+    save_weights(folder.file(model.name), network.graph, *backend, vectors.theta, vectors.statistics);
+    return folder.file(model.name);
+  };
+  for (const ModelSpec& model : {ModelSpec{"resnet18", 7, 3}, ModelSpec{"mnist-cnn", 10, 2}}) {
+    const std::optional<ModelSpec> found = recognise_model(*open_tensor_file(save(model)));
+    REQUIRE(found);
+    CHECK(found->name == model.name);
+    CHECK(found->classes == model.classes);
+    CHECK(found->image_channels == model.image_channels);
+  }
+  std::vector<NamedTensor> tensors = tensors_of(folder.file("resnet18"));
+  remove(tensors, "fc.weight");
+  remove(tensors, "fc.bias");
+  write_safetensors(folder.file("headless"), tensors);
+  CHECK(recognise_model(*open_tensor_file(folder.file("headless")))->classes == 0);
+  remove(tensors, "bn1.bias");
+  write_safetensors(folder.file("less"), tensors);
+  CHECK_FALSE(recognise_model(*open_tensor_file(folder.file("less"))));
+
+  const Network network = build_network({"mnist-cnn", 10, 3}, f32());
+  const Vectors vectors(*backend, network);
+  CHECK_THROWS_WITH_AS(
+      load_weights(folder.file("resnet18"), network.graph, *backend, vectors.theta, vectors.statistics),
+      doctest::Contains("does not fit the model (it fits --model resnet18 with 7 classes): conv1.weight is"), Error);
 }

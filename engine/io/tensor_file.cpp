@@ -1,0 +1,158 @@
+#include "engine/io/tensor_file.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <sstream>
+
+#include "engine/core/check.h"
+#include "engine/io/pth.h"
+#include "engine/io/safetensors.h"
+
+namespace dgsam {
+
+std::string shape_text(std::span<const std::int64_t> shape) {
+  std::string text = "[";
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) text += (axis ? ", " : "") + std::to_string(shape[axis]);
+  return text + "]";
+}
+
+const TensorFile::Entry* TensorFile::find(std::string_view name) const {
+  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.name == name; });
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+template <class T>
+std::vector<T> TensorFile::read_as(std::string_view name) const {
+  const Entry* entry = find(name);
+  require(entry != nullptr, path(), ": there is no tensor ", name);
+  require(std::is_floating_point_v<T> || !is_floating(entry->dtype), path(), ": tensor ", name, " is ", entry->dtype,
+          ", not integers");
+  return numbers_of<T>(entry->dtype, read_bytes(*entry));
+}
+
+template std::vector<float> TensorFile::read_as<float>(std::string_view) const;
+template std::vector<double> TensorFile::read_as<double>(std::string_view) const;
+template std::vector<std::int64_t> TensorFile::read_as<std::int64_t>(std::string_view) const;
+
+// --- names -------------------------------------------------------------------------------------------------------
+
+namespace {
+
+using Entries = std::vector<TensorFile::Entry>;
+
+bool any_begins(const Entries& entries, std::string_view prefix) {
+  return std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return entry.name.starts_with(prefix); });
+}
+
+bool all_begin(const Entries& entries, std::string_view prefix) {
+  return !entries.empty() &&
+         std::all_of(entries.begin(), entries.end(), [&](const auto& entry) { return entry.name.starts_with(prefix); });
+}
+
+void replace_prefix(Entries& entries, std::string_view prefix, std::string_view by) {
+  for (TensorFile::Entry& entry : entries) {
+    if (entry.name.starts_with(prefix)) entry.name.replace(0, prefix.size(), by);
+  }
+}
+
+/// DomainBed's ERM keeps a featurizer, a classifier, and nn.Sequential of the two; its state_dict has both. The ResNet
+/// featurizer wraps torchvision's network, whose head it replaces.
+bool take_domainbed_names(Entries& entries) {
+  if (any_begins(entries, "featurizer.") && any_begins(entries, "classifier.")) {
+    std::erase_if(entries, [](const TensorFile::Entry& entry) {
+      return entry.name.starts_with("network.0.") || entry.name.starts_with("network.1.");
+    });
+  } else if (any_begins(entries, "network.0.") && any_begins(entries, "network.1.")) {
+    replace_prefix(entries, "network.0.", "featurizer.");
+    replace_prefix(entries, "network.1.", "classifier.");
+  } else {
+    return false;
+  }
+  if (any_begins(entries, "featurizer.network.")) {
+    replace_prefix(entries, "featurizer.network.", "");
+    replace_prefix(entries, "classifier.", "fc.");
+  } else {
+    replace_prefix(entries, "featurizer.", "");
+  }
+  return true;
+}
+
+}  // namespace
+
+void TensorFile::use_plain_names() {
+  for (const std::string_view prefix : {"_orig_mod.", "module.", "_orig_mod."}) {
+    if (!all_begin(entries_, prefix)) continue;
+    replace_prefix(entries_, prefix, "");
+    notes_.push_back(path() + ": the prefix \"" + std::string(prefix) + "\" of every name was left out");
+  }
+  if (take_domainbed_names(entries_)) {
+    notes_.push_back(path() + ": DomainBed's names: featurizer and classifier were taken as backbone and head");
+  }
+  std::set<std::string_view> names;
+  for (const Entry& entry : entries_) {
+    require(names.insert(entry.name).second, path(), ": two tensors are named ", printable(entry.name));
+  }
+}
+
+// --- formats -----------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::size_t kStartBytes = 512;
+
+/// What a file that can't be read looks like, and what to do.
+std::string description_of(std::string_view start) {
+  const auto begins = [&](std::string_view with) { return start.starts_with(with); };
+  if (start.empty()) return "is empty: download it again";
+  const std::size_t text = start.find_first_not_of(" \t\r\n\xef\xbb\xbf");
+  if (text != std::string_view::npos && start[text] == '<') {
+    return "is a web page: the download failed. Open the address in a browser to see why, then download it again";
+  }
+  if (begins("version https://git-lfs")) return "is a Git LFS pointer: run `git lfs pull` in its repository";
+  if (begins("\x1f\x8b") ||
+      begins("\xfd"
+             "7zXZ") ||
+      begins("BZh") || begins("7z\xbc\xaf")) {
+    return "is compressed: unpack it first";
+  }
+  if (start.size() > 262 && start.substr(257, 5) == "ustar") {
+    return "is a tar archive: unpack it, or, if PyTorch before 0.1.10 wrote it, load it in PyTorch and save its "
+           "state_dict again";
+  }
+  if (begins("\x89HDF")) return "is HDF5, as Keras writes it: only PyTorch's weights and safetensors can be read";
+  if (begins("GGUF")) return "is GGUF: only PyTorch's weights and safetensors can be read";
+  if (start.find("onnx") != std::string_view::npos || (begins("\x08") && start.find("torch") < 64)) {
+    return "looks like ONNX: save the state_dict of the PyTorch model instead";
+  }
+  if (begins("\x08\x01\x12")) {
+    return "looks like TensorFlow or ONNX: only PyTorch's weights and safetensors can be read";
+  }
+  if (start.size() > 1 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5) {
+    return "is a Python pickle, but not one that torch.save wrote: save the weights with "
+           "torch.save(model.state_dict(), path)";
+  }
+  return "is neither safetensors nor a file of torch.save(model.state_dict(), path)";
+}
+
+}  // namespace
+
+std::unique_ptr<TensorFile> open_tensor_file(const std::string& path) { return open_tensor_file(ByteSource(path)); }
+
+std::unique_ptr<TensorFile> open_tensor_file(ByteSource source) {
+  std::array<char, kStartBytes> bytes{};
+  const std::string_view start(bytes.data(), std::min<std::uint64_t>(source.size(), kStartBytes));
+  source.read_at(0, bytes.data(), start.size());
+  std::unique_ptr<TensorFile> file;
+  if (PthFile::recognises(start)) {
+    file = std::make_unique<PthFile>(std::move(source));
+  } else {
+    // A length and then JSON. A damaged file is recognised too, so that its Error says what is wrong.
+    require(start.size() > 8 && start[8] == '{', source.name(), ' ', description_of(start));
+    file = std::make_unique<SafetensorsFile>(std::move(source));
+  }
+  file->use_plain_names();
+  return file;
+}
+
+}  // namespace dgsam
