@@ -14,7 +14,7 @@ for option in "$@"; do
 done
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-tools/setup.sh --build
+tools/setup.sh --build --demo  # some tests use the demo's photographs
 cmake --preset "$preset"
 cmake --build --preset "$preset"
 ctest --preset "$preset"
