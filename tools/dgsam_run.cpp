@@ -1,10 +1,14 @@
 // dgsam-run: trains and examines networks for domain generalization.
+#include <csignal>
 #include <cstdio>
 #include <exception>
 
 #include "tools/commands.h"
+#include "tools/stop_signal.h"
 
 int main(int argc, char** argv) {
+  // A write beyond a file-size limit is then an error like a full disk, and told like one.
+  std::signal(SIGXFSZ, SIG_IGN);
   CLI::App app{
       "Trains ResNets for domain generalization with ERM, SAM and DGSAM (arXiv 2503.23430): one domain is left out,\n"
       "the others are trained on, and accuracy is measured on the one never seen.\n\n"
@@ -16,6 +20,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough(false);
   dgsam::add_train_command(app);
+  dgsam::add_eval_command(app);
+  dgsam::add_predict_command(app);
   dgsam::add_report_command(app);
   dgsam::add_data_command(app);
   dgsam::add_gradcheck_command(app);
@@ -25,6 +31,9 @@ int main(int argc, char** argv) {
     return 0;
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
+  } catch (const dgsam::Stopped& stopped) {
+    std::fprintf(stderr, "dgsam-run: %s\n", stopped.what());
+    return 128 + stopped.signal();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "dgsam-run: %s\n", error.what());
     return 1;

@@ -52,45 +52,69 @@ Evaluator::Evaluator(Backend& backend, Network network, std::shared_ptr<Arena> a
     : backend_(&backend),
       logits_(network.logits),
       program_(std::move(network.graph), backend, std::move(arena)),
-      batch_(backend, program_.graph()) {}
+      batch_(backend, program_.graph()),
+      logits_type_{DType::f32, program_.graph().type(logits_).shape, Layout::dense},
+      device_logits_(backend, logits_type_.bytes()),
+      host_logits_(static_cast<std::size_t>(logits_type_.elements())) {}
+
+std::span<const float> Evaluator::logits(const HostBatch& batch, const FlatVector& theta,
+                                         const FlatVector& statistics) {
+  batch_.upload(batch);
+  program_.run({.theta = &theta, .statistics = &statistics, .inputs = batch_.inputs()});
+  const Tensor f32{device_logits_.data(), logits_type_};
+  backend_->cast(program_.value(logits_), f32);
+  backend_->download(host_logits_.data(), f32);
+  return std::span(host_logits_).first(static_cast<std::size_t>(batch.size()) * static_cast<std::size_t>(classes()));
+}
 
 Score Evaluator::evaluate(const ImageCache& cache, const DomainIndices& part, const TransformSpec& transform,
                           const FlatVector& theta, const FlatVector& statistics, int threads,
                           const std::function<void(int images)>& done, const EvalAugmentation& augmentation) {
-  const Type type = program_.graph().type(logits_);
-  const int classes = static_cast<int>(type.shape[1]);
-  std::vector<float> logits(static_cast<std::size_t>(type.elements()));
-  const Buffer f32(*backend_, logits.size() * sizeof(float));
-  const Tensor converted{f32.data(), {DType::f32, type.shape, Layout::dense}};
-
-  Score score;
-  std::int64_t correct = 0;
-  EvalReader reader(cache, part, transform, static_cast<int>(batch_.size()), threads, augmentation);
+  ScoreSum sum;
+  EvalReader reader(cache, part, transform, batch_size(), threads, augmentation);
   for (HostBatch batch; reader.next(batch);) {
-    batch_.upload(batch);
-    program_.run({.theta = &theta, .statistics = &statistics, .inputs = batch_.inputs()});
-    backend_->cast(program_.value(logits_), converted);
-    backend_->download(logits.data(), converted);
-    for (int n = 0; n < batch.size(); ++n) {
-      const float* row = &logits[static_cast<std::size_t>(n) * static_cast<std::size_t>(classes)];
-      const int label = batch.labels[static_cast<std::size_t>(n)];
-      correct += std::max_element(row, row + classes) - row == label;
-      score.loss += cross_entropy(row, classes, label);
+    std::span<const float> rows = logits(batch, theta, statistics);
+    for (const std::int32_t label : batch.labels) {
+      sum.add(rows.first(static_cast<std::size_t>(classes())), label);
+      rows = rows.subspan(static_cast<std::size_t>(classes()));
     }
-    score.images += batch.size();
     if (done) done(batch.size());
   }
-  require(score.images > 0, "an evaluation of domain ", part.domain, " has no images");
-  score.accuracy = static_cast<double>(correct) / static_cast<double>(score.images);
-  score.loss /= static_cast<double>(score.images);
-  return score;
+  return sum.score();
 }
 
-double cross_entropy(const float* logits, int classes, int label) {
-  const double largest = *std::max_element(logits, logits + classes);
+void ScoreSum::add(std::span<const float> logits, int label) {
+  ++images_;
+  correct_ += predicted_class(logits) == label;
+  loss_ += cross_entropy(logits, label);
+}
+
+Score ScoreSum::score() const {
+  const auto images = static_cast<double>(std::max<std::int64_t>(1, images_));
+  return {images_, static_cast<double>(correct_) / images, loss_ / images};
+}
+
+int predicted_class(std::span<const float> logits) {
+  return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+double cross_entropy(std::span<const float> logits, int label) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
-  for (int k = 0; k < classes; ++k) sum += std::exp(static_cast<double>(logits[k]) - largest);
-  return largest + std::log(sum) - static_cast<double>(logits[label]);
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
+  return largest + std::log(sum) - static_cast<double>(logits[static_cast<std::size_t>(label)]);
+}
+
+int find_test_env(const ImageFolder& folder, const std::string& test_env) {
+  if (test_env == "none") return kNoTestEnv;
+  std::string known;
+  for (std::size_t domain = 0; domain < folder.domains.size(); ++domain) {
+    const std::string& name = folder.domains[domain].name;
+    if (test_env == name || test_env == std::to_string(domain)) return static_cast<int>(domain);
+    known += (domain ? ", " : "") + std::to_string(domain) + " " + name;
+  }
+  fail("--test-env ", test_env, " is no domain of ", folder.root.string(), ", which has: ", known,
+       "; or none, to train on all of them");
 }
 
 }  // namespace dgsam

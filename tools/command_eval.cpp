@@ -1,0 +1,50 @@
+#include <cstdio>
+#include <memory>
+
+#include "data/datasets.h"
+#include "engine/io/atomic_file.h"
+#include "tools/commands.h"
+#include "tools/eval.h"
+
+namespace dgsam {
+
+void add_eval_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("eval", "Evaluates a checkpoint on every image of a data set");
+  command->footer(
+      "Prints accuracy and loss per domain, over all images and over the `in` and `out` splits of training, accuracy\n"
+      "per class, and the confusion matrix of the unseen domain; --json has the matrices of all.\n\n"
+      "Example:  dgsam-run eval runs/pacs-sketch-dgsam/best.safetensors --data-dir data --json sketch.json");
+  const auto options = std::make_shared<EvalOptions>();
+  const auto json = std::make_shared<std::string>();
+  command->add_option("checkpoint", options->checkpoint, "best.safetensors or last.safetensors of a run")->required();
+  command->add_option("--dataset", options->dataset, "As for train [what the checkpoint was trained on]");
+  command->add_option("--data-dir", options->data_dir, "The data set's root or its parent [the training's]");
+  command->add_option("--test-env", options->test_env, "The domain to mark as unseen [the training's]");
+  command->add_option("--trial-seed", options->trial_seed, "Seed of the splits [the training's]");
+  command->add_option("--holdout", options->holdout, "Fraction of the `out` splits [the training's]");
+  command->add_option("--batch-size", options->place.batch_size, "Images per pass; does not change results")
+      ->check(CLI::Range(1, 65535))
+      ->capture_default_str();
+  command->add_option("--threads", options->place.threads, "CPU threads; 0: all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command->add_option("--precision", options->place.precision, "Of activations: f32, bf16 or f64 [the training's]")
+      ->check(CLI::IsMember({"f32", "bf16", "f64"}));
+  command->add_option("--device", options->place.device, "auto: cuda if there is one")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->capture_default_str();
+  command->add_option("--json", *json, "Write everything to this file");
+  command->callback([options, json] {
+    const Evaluation evaluation = evaluate_checkpoint(*options);
+    std::printf("%s", evaluation.text.c_str());
+    if (json->empty()) return;
+    const std::string text = evaluation.json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    AtomicFile file(*json);
+    file.write(text.data(), text.size());
+    file.write("\n", 1);
+    file.commit();
+    std::printf("\nWritten to %s\n", json->c_str());
+  });
+}
+
+}  // namespace dgsam

@@ -1,0 +1,88 @@
+#include "tools/eval.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <numeric>
+#include <thread>
+
+#include "data/datasets.h"
+#include "tools/domain_result.h"
+#include "tools/progress.h"
+
+namespace dgsam {
+
+namespace {
+
+int loader_threads(int threads) {
+  return threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+void note_truncated(const ImageCache& cache) {
+  const auto files = cache.truncated_files();
+  if (files.empty()) return;
+  std::fprintf(stderr, "note: %zu truncated images were decoded as far as they go; the first is %s\n", files.size(),
+               files[0].c_str());
+}
+
+}  // namespace
+
+Evaluation evaluate_checkpoint(const EvalOptions& options) {
+  const Checkpoint checkpoint = read_checkpoint(options.checkpoint);
+  TrainConfig config = checkpoint.config;
+  config.dataset = options.dataset.value_or(config.dataset);
+  config.data_dir = options.data_dir.value_or(config.data_dir);
+  config.test_env = options.test_env.value_or(config.test_env);
+  config.trial_seed = options.trial_seed.value_or(config.trial_seed);
+  config.holdout = options.holdout.value_or(config.holdout);
+
+  const ImageFolder folder = open_image_folder(dataset_root(find_dataset(config.dataset), config.data_dir));
+  for (const std::string& note : folder.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  require_same_data(checkpoint, folder);
+  const int test_env = find_test_env(folder, config.test_env);
+  CheckpointNetwork network(checkpoint, options.place);
+  const auto classes = static_cast<std::size_t>(network.classes());
+
+  const ImageCache images(folder, 0, 0);  // each image is read once: nothing to keep
+  ProgressBar progress("Evaluating", images.total_images());
+  std::vector<DomainResult> results;
+  for (int domain = 0; domain < static_cast<int>(folder.domains.size()); ++domain) {
+    const Domain& data = folder.domains[static_cast<std::size_t>(domain)];
+    const auto count = static_cast<std::int64_t>(data.samples.size());
+    const Split split = split_indices(count, config.holdout, config.trial_seed, domain);
+    DomainResult& result = results.emplace_back(data.name, domain == test_env, split, network.classes());
+    std::vector<int> all(data.samples.size());
+    std::iota(all.begin(), all.end(), 0);
+    EvalReader reader(images, {domain, std::move(all)}, checkpoint.transform(), network.batch_size(),
+                      loader_threads(options.place.threads));
+    for (HostBatch batch; reader.next(batch);) {
+      std::span<const float> rows = network.logits(batch);
+      for (const std::int32_t label : batch.labels) {
+        result.add(rows.first(classes), label);
+        rows = rows.subspan(classes);
+      }
+      progress.advance(batch.size());
+    }
+  }
+  progress.finish();
+  note_truncated(images);
+
+  Evaluation evaluation{.text = results_text(results, folder.classes), .json = {}};
+  evaluation.json = {{"checkpoint", checkpoint.path},
+                     {"step", checkpoint.step},
+                     {"revision", checkpoint.revision},
+                     {"model", config.model},
+                     {"algorithm", config.algorithm},
+                     {"dataset", config.dataset},
+                     {"root", folder.root.string()},
+                     {"trial_seed", config.trial_seed},
+                     {"holdout", config.holdout},
+                     {"backend", network.backend_name()},
+                     {"precision", options.place.precision.empty() ? config.precision : options.place.precision},
+                     {"truncated_images", images.truncated_files().size()},
+                     {"classes", folder.classes},
+                     {"domains", nlohmann::ordered_json::array()}};
+  for (const DomainResult& result : results) evaluation.json["domains"].push_back(result.json());
+  return evaluation;
+}
+
+}  // namespace dgsam

@@ -1,0 +1,29 @@
+// dgsam-run eval: a checkpoint on every image of a data set.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "tools/checkpoint.h"
+
+namespace dgsam {
+
+struct EvalOptions {
+  std::string checkpoint;
+  // What the checkpoint was trained with, unless given.
+  std::optional<std::string> dataset = {}, data_dir = {}, test_env = {};
+  std::optional<int> trial_seed = {};
+  std::optional<double> holdout = {};
+  NetworkPlace place = {};
+};
+
+struct Evaluation {
+  std::string text;             ///< tables
+  nlohmann::ordered_json json;  ///< the same and the confusion matrices of all domains
+};
+
+/// Evaluates each image once, with progress on standard error. Throws Error for a file that is no checkpoint, for data
+/// of other domains or classes than the checkpoint's, and for an image that cannot be decoded.
+Evaluation evaluate_checkpoint(const EvalOptions& options);
+
+}  // namespace dgsam
