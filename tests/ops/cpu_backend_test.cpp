@@ -1,9 +1,11 @@
-// What only the CPU backend promises: its memory, and results that do not depend on the number of threads.
+// What only the CPU backend promises: its memory, labels that are checked, and results that do not depend on the number
+// of threads.
 #include "engine/cpu/cpu_backend.h"
 
 #include <algorithm>
 #include <cstdint>
 
+#include "engine/make_backend.h"
 #include "tests/ops/ops.h"
 
 namespace dgsam::test {
@@ -112,6 +114,17 @@ TEST_CASE("the second call of an operation allocates nothing") {
     if (call == 0) allocations = backend.allocations();
   }
   CHECK(backend.allocations() == allocations);
+}
+
+TEST_CASE("a label that is no class is refused, with the image it belongs to") {
+  CpuBackend backend({1});
+  Tensors tensors(backend);
+  Array labels({2});
+  labels[1] = 3;
+  CHECK_THROWS_WITH_AS(
+      backend.softmax_cross_entropy(tensors.make(Array({2, 3}), DType::f32), tensors.make(labels, DType::i32),
+                                    tensors.make({DType::f32, {}}), tensors.make({DType::f32, {2, 3}})),
+      "softmax_cross_entropy: label 3 of image 1 is not one of the 3 classes", Error);
 }
 
 TEST_CASE("make_backend knows its devices and names the remedy otherwise") {

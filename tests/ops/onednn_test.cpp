@@ -1,5 +1,6 @@
 // What only the oneDNN backend promises: Winograd's accuracy, repeatability, replays that allocate nothing.
 #include "engine/cpu/cpu_backend.h"
+#include "engine/cpu/make_cpu_backend.h"
 #include "tests/ops/ops.h"
 
 namespace dgsam::test {

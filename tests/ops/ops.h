@@ -13,8 +13,6 @@
 #include "engine/backend.h"
 #include "engine/check/compare_backend.h"
 #include "engine/core/rng.h"
-#include "engine/cpu/make_cpu_backend.h"
-#include "engine/make_backend.h"
 
 namespace dgsam::test {
 
@@ -154,19 +152,10 @@ struct NamedBackend {
   Backend* backend;
 };
 
-/// Every backend of this build and machine, made once; the last one compares the best of them with the plain one.
-inline const std::vector<NamedBackend>& backends() {
-  static const auto plain = make_backend("cpu", {.threads = 2, .onednn = false});
-  static const auto onednn = onednn_available() ? make_backend("cpu", {.threads = 2, .onednn = true}) : nullptr;
-  static CompareBackend compare(onednn ? *onednn : *plain, *plain);
-  static const std::vector<NamedBackend> all = [] {
-    std::vector<NamedBackend> found{{"plain cpu", plain.get()}};
-    if (onednn) found.push_back({"onednn cpu", onednn.get()});
-    found.push_back({"compared", &compare});
-    return found;
-  }();
-  return all;
-}
+/// The backends under test, made once, and the layouts that they take an image of so many channels in. Each program
+/// that these tests are built into defines its own: tests/ops/backends.cpp, tests/cuda/backends.cpp.
+const std::vector<NamedBackend>& backends();
+std::vector<Layout> layouts(std::int64_t channels);
 
 /// How far results may be off, relative to the largest one: one rounding to `dtype`, and the roundings of a sum of
 /// `terms` terms in its master type, which grow like the square root of their number.
@@ -185,12 +174,6 @@ inline double difference(const Array& actual, const Array& expected) {
     largest = std::max(largest, std::abs(expected.values[i]));
   }
   return worst == 0 ? 0 : worst / largest;
-}
-
-/// Layouts that an image with so many channels can have.
-inline std::vector<Layout> layouts(std::int64_t channels) {
-  if (channels % kBlock == 0) return {Layout::dense, Layout::blocked16};
-  return {Layout::dense};
 }
 
 /// body(backend, dtype) for every backend and activation type, with both in the message of a failure. The comparison

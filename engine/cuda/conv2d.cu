@@ -1,0 +1,174 @@
+// Convolution and matrix products as plain loops: one thread per element of the result, sums in the master type (the
+// weight gradient's in double, because it has the most terms). Correct for every type and shape, and slow: what is left
+// for them is what no library takes. A linear layer is a convolution of images of one pixel.
+#include "engine/core/operands.h"
+#include "engine/cuda/cuda_kernel_backend.h"
+#include "engine/cuda/images.h"
+#include "engine/math/activation.h"
+
+namespace dgsam {
+namespace {
+
+struct Geometry {
+  std::int64_t n, h, w, c, k, r, s, p, q;
+  int stride, padding;
+};
+
+/// y = act(b + z + x * w); b and z may be null.
+template <class T>
+struct Forward {
+  using S = Master<T>;
+  Geometry of;
+  const T *x, *w;
+  const S* b;
+  const T* z;
+  T* y;
+  bool relu;
+
+  template <int kLanes>
+  __device__ void at(std::int64_t i) const {
+    const std::int64_t k = i % of.k, q = i / of.k % of.q, p = i / of.k / of.q % of.p, n = i / of.k / of.q / of.p;
+    S sum{0};
+    for (std::int64_t r = 0; r < of.r; ++r) {
+      const std::int64_t h = p * of.stride + r - of.padding;
+      if (h < 0 || h >= of.h) continue;
+      for (std::int64_t s = 0; s < of.s; ++s) {
+        const std::int64_t column = q * of.stride + s - of.padding;
+        if (column < 0 || column >= of.w) continue;
+        const T* const pixel = x + ((n * of.h + h) * of.w + column) * of.c;
+        const T* const filter = w + ((k * of.r + r) * of.s + s) * of.c;
+        for (std::int64_t c = 0; c < of.c; ++c) sum += static_cast<S>(pixel[c]) * static_cast<S>(filter[c]);
+      }
+    }
+    if (b) sum += b[k];
+    if (z) sum += static_cast<S>(z[i]);
+    y[i] = static_cast<T>(relu ? relu_of(sum) : sum);
+  }
+};
+
+template <class T>
+struct DataGrad {
+  using S = Master<T>;
+  Geometry of;
+  const T *dy, *w;
+  T* dx;
+
+  template <int kLanes>
+  __device__ void at(std::int64_t i) const {
+    const std::int64_t c = i % of.c, column = i / of.c % of.w, h = i / of.c / of.w % of.h, n = i / of.c / of.w / of.h;
+    S sum{0};
+    for (std::int64_t r = 0; r < of.r; ++r) {
+      const std::int64_t p = (h + of.padding - r) / of.stride;
+      if (p * of.stride != h + of.padding - r || p < 0 || p >= of.p) continue;
+      for (std::int64_t s = 0; s < of.s; ++s) {
+        const std::int64_t q = (column + of.padding - s) / of.stride;
+        if (q * of.stride != column + of.padding - s || q < 0 || q >= of.q) continue;
+        const T* const gradient = dy + ((n * of.p + p) * of.q + q) * of.k;
+        const T* const filter = w + (r * of.s + s) * of.c + c;
+        for (std::int64_t k = 0; k < of.k; ++k) {
+          sum += static_cast<S>(gradient[k]) * static_cast<S>(filter[k * of.r * of.s * of.c]);
+        }
+      }
+    }
+    dx[i] = static_cast<T>(sum);
+  }
+};
+
+template <class T>
+struct WeightGrad {
+  Geometry of;
+  const T *x, *dy;
+  Master<T>* dw;
+
+  template <int kLanes>
+  __device__ void at(std::int64_t i) const {
+    const std::int64_t c = i % of.c, s = i / of.c % of.s, r = i / of.c / of.s % of.r, k = i / of.c / of.s / of.r;
+    double sum = 0;
+    for (std::int64_t n = 0; n < of.n; ++n) {
+      for (std::int64_t p = 0; p < of.p; ++p) {
+        const std::int64_t h = p * of.stride + r - of.padding;
+        if (h < 0 || h >= of.h) continue;
+        for (std::int64_t q = 0; q < of.q; ++q) {
+          const std::int64_t column = q * of.stride + s - of.padding;
+          if (column < 0 || column >= of.w) continue;
+          const auto pixel = static_cast<Master<T>>(x[((n * of.h + h) * of.w + column) * of.c + c]);
+          const auto gradient = static_cast<Master<T>>(dy[((n * of.p + p) * of.q + q) * of.k + k]);
+          sum += static_cast<double>(pixel) * static_cast<double>(gradient);
+        }
+      }
+    }
+    dw[i] = static_cast<Master<T>>(sum);
+  }
+};
+
+Geometry geometry_of(const char* op, const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dSpec& spec) {
+  check_dense_image(op, "x", x);
+  check_dense_image(op, "w", w);
+  check_dense_image(op, "y", y);
+  const Shape &in = x.shape(), &filter = w.shape(), &out = y.shape();
+  const auto reached = [&](int axis) { return (in[axis] + 2 * spec.padding - filter[axis]) / spec.stride + 1; };
+  require(spec.stride > 0 && spec.padding >= 0 && filter[3] == in[3], op, ": weights ", w.type, " do not fit ", x.type,
+          " with stride ", spec.stride, " and padding ", spec.padding);
+  require(out == Shape({in[0], reached(1), reached(2), filter[0]}), op, ": ", x.type, " and ", w.type, " with stride ",
+          spec.stride, " and padding ", spec.padding, " do not give ", y.type);
+  return {in[0], in[1], in[2], in[3], filter[0], filter[1], filter[2], out[1], out[2], spec.stride, spec.padding};
+}
+
+/// A matrix [rows, columns] as images of one pixel, or as filters of one.
+Tensor as_pixels(const Tensor& matrix) {
+  return {matrix.data, {matrix.dtype(), {matrix.shape()[0], 1, 1, matrix.shape()[1]}}};
+}
+
+void check_matrices(const char* op, const Tensor& x, const Tensor& w, const Tensor& y) {
+  require(x.shape().rank() == 2 && w.shape().rank() == 2 && y.shape().rank() == 2 && x.shape()[1] == w.shape()[1] &&
+              y.shape() == Shape({x.shape()[0], w.shape()[0]}),
+          op, ": weights ", w.type, " do not lead from ", x.type, " to ", y.type);
+}
+
+}  // namespace
+
+void CudaKernelBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
+                               const Conv2dSpec& spec) {
+  const Geometry geometry = geometry_of("conv2d", x, w, y, spec);
+  check_optional("conv2d", "b", b, {master_of(x.dtype()), {geometry.k}});
+  check_optional("conv2d", "z", z, y.type);
+  with_type(x.dtype(), "conv2d", [&]<class T>() {
+    const Forward<T> body{geometry,  x.as<T>(), w.as<T>(), b ? b.as<Master<T>>() : nullptr, z ? z.as<T>() : nullptr,
+                          y.as<T>(), spec.relu};
+    map<1>(queue(), "conv2d", y.elements(), false, body);
+  });
+}
+
+void CudaKernelBackend::conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) {
+  const Geometry geometry = geometry_of("conv2d_data_grad", dx, w, dy, spec);
+  with_type(dx.dtype(), "conv2d_data_grad", [&]<class T>() {
+    const DataGrad<T> body{geometry, dy.as<T>(), w.as<T>(), dx.as<T>()};
+    map<1>(queue(), "conv2d_data_grad", dx.elements(), false, body);
+  });
+}
+
+void CudaKernelBackend::conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw,
+                                           const Conv2dSpec& spec) {
+  const Geometry geometry = geometry_of("conv2d_weight_grad", x, dw, dy, spec);
+  with_type(x.dtype(), "conv2d_weight_grad", [&]<class T>() {
+    const WeightGrad<T> body{geometry, x.as<T>(), dy.as<T>(), dw.as<Master<T>>()};
+    map<1>(queue(), "conv2d_weight_grad", dw.elements(), false, body);
+  });
+}
+
+void CudaKernelBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y) {
+  check_matrices("linear", x, w, y);
+  CudaKernelBackend::conv2d(as_pixels(x), as_pixels(w), b, {}, as_pixels(y), {1, 0, false});
+}
+
+void CudaKernelBackend::linear_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx) {
+  check_matrices("linear_data_grad", dx, w, dy);
+  CudaKernelBackend::conv2d_data_grad(as_pixels(dy), as_pixels(w), as_pixels(dx), {1, 0, false});
+}
+
+void CudaKernelBackend::linear_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw) {
+  check_matrices("linear_weight_grad", x, dw, dy);
+  CudaKernelBackend::conv2d_weight_grad(as_pixels(x), as_pixels(dy), as_pixels(dw), {1, 0, false});
+}
+
+}  // namespace dgsam

@@ -1,0 +1,217 @@
+// Flat vectors; formulas in math/ascent.h and math/optimizer.h. Bytes per f32 element: 4 (norm), 8 or 12 (axpby),
+// 12 (ascend), 28 (adam), 20 (sgd with momentum).
+#include <algorithm>
+#include <cmath>
+
+#include "engine/core/operands.h"
+#include "engine/cuda/cuda_kernel_backend.h"
+#include "engine/cuda/map.h"
+#include "engine/cuda/shared.h"
+#include "engine/math/ascent.h"
+#include "engine/math/optimizer.h"
+
+namespace dgsam {
+namespace {
+
+constexpr unsigned kNormThreads = 256;
+constexpr std::int64_t kNormPerBlock = 16 * kNormThreads, kMostNormBlocks = 1024;
+
+/// partial[block] = the sum of the squares of the elements that fall to the block.
+template <class T>
+__global__ void __launch_bounds__(kNormThreads)
+    squares_kernel(std::int64_t vectors, std::int64_t count, const T* x, double* partial) {
+  constexpr int kLanes = kWordLanes<T>;
+  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  double lane[kLanes] = {};
+  for (std::int64_t i = first; i < vectors; i += stride) {
+    const Vector<T, kLanes> v = load<kLanes>(x + i * kLanes);
+    for (int l = 0; l < kLanes; ++l) lane[l] += static_cast<double>(v.lane[l]) * static_cast<double>(v.lane[l]);
+  }
+  for (std::int64_t i = vectors * kLanes + first; i < count; i += stride) {
+    lane[0] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  }
+  double sum = 0;
+  for (const double part : lane) sum += part;
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) partial[blockIdx.x] = sum;
+}
+
+__global__ void root_kernel(std::int64_t count, const double* partial, double* norm) {
+  double sum = 0;
+  for (std::int64_t i = threadIdx.x; i < count; i += kNormThreads) sum += partial[i];
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) *norm = std::sqrt(sum);
+}
+
+/// y = a x + b y
+template <class T, bool kReadsY>
+struct Axpby {
+  T a;
+  const T* x;
+  T b;
+  T* y;
+
+  template <int kLanes>
+  __device__ void at(std::int64_t i) const {
+    Vector<T, kLanes> v = load<kLanes>(x + i);
+    for (T& value : v.lane) value *= a;
+    if constexpr (kReadsY) {
+      const Vector<T, kLanes> old = load<kLanes>(y + i);
+      for (int l = 0; l < kLanes; ++l) v.lane[l] += b * old.lane[l];
+    }
+    store(y + i, v);
+  }
+};
+
+template <class T>
+struct Ascend {
+  const T *theta, *g;
+  const double* norm;
+  double rho, eps;
+  T* out;
+  T scale = 0;  // of a thread
+
+  __device__ Ascend begin() const {
+    Ascend own = *this;
+    own.scale = static_cast<T>(ascent_scale(*norm, rho, eps));
+    return own;
+  }
+
+  template <int kLanes>
+  __device__ void at(std::int64_t i) const {
+    Vector<T, kLanes> v = load<kLanes>(theta + i);
+    const Vector<T, kLanes> gradient = load<kLanes>(g + i);
+    for (int l = 0; l < kLanes; ++l) v.lane[l] += scale * gradient.lane[l];
+    store(out + i, v);
+  }
+};
+
+template <class T>
+struct Adam {
+  AdamSpec spec;
+  double gradient_scale;
+  const double* scalars;
+  const T* gradient;
+  T *theta, *m, *v;
+  AdamStep<T> step{};  // of a thread
+
+  __device__ Adam begin() const {
+    Adam own = *this;
+    own.step = adam_step<T>(spec, gradient_scale, scalars[kLearningRate], scalars[kBiasCorrection1],
+                            scalars[kBiasCorrection2]);
+    return own;
+  }
+
+  template <int kLanes>
+  __device__ void at(std::int64_t i) const {
+    const Vector<T, kLanes> g = load<kLanes>(gradient + i);
+    Vector<T, kLanes> parameter = load<kLanes>(theta + i), first = load<kLanes>(m + i), second = load<kLanes>(v + i);
+    for (int l = 0; l < kLanes; ++l) adam_update(step, g.lane[l], parameter.lane[l], first.lane[l], second.lane[l]);
+    store(theta + i, parameter);
+    store(m + i, first);
+    store(v + i, second);
+  }
+};
+
+template <class T, bool kHasVelocity>
+struct Sgd {
+  SgdSpec spec;
+  double gradient_scale;
+  const double* scalars;
+  const T* gradient;
+  T *theta, *velocity;
+  SgdStep<T> step{};  // of a thread
+
+  __device__ Sgd begin() const {
+    Sgd own = *this;
+    own.step = sgd_step<T>(spec, gradient_scale, scalars[kLearningRate]);
+    return own;
+  }
+
+  template <int kLanes>
+  __device__ void at(std::int64_t i) const {
+    const Vector<T, kLanes> g = load<kLanes>(gradient + i);
+    Vector<T, kLanes> parameter = load<kLanes>(theta + i), buffer{};
+    if constexpr (kHasVelocity) buffer = load<kLanes>(velocity + i);
+    for (int l = 0; l < kLanes; ++l) sgd_update(step, g.lane[l], parameter.lane[l], buffer.lane[l]);
+    store(theta + i, parameter);
+    if constexpr (kHasVelocity) store(velocity + i, buffer);
+  }
+};
+
+const double* read_scalars(const char* op, const Tensor& scalars) {
+  check(op, "scalars", scalars, {DType::f64, {kOptimizerScalars}});
+  return scalars.as<double>();
+}
+
+}  // namespace
+
+void CudaKernelBackend::norm(const Tensor& x, const Tensor& out) {
+  check("norm", "out", out, {DType::f64, {}});
+  const std::int64_t count = x.elements();
+  const std::int64_t blocks = std::clamp<std::int64_t>((count + kNormPerBlock - 1) / kNormPerBlock, 1, kMostNormBlocks);
+  auto* const partial = static_cast<double*>(scratch(static_cast<std::size_t>(blocks) * sizeof(double)));
+  const std::size_t shared = kNormThreads / kWarp * sizeof(double);
+  with_master(x.dtype(), "norm", [&]<class T>() {
+    const std::int64_t vectors = words_at(x.as<T>()) ? count / kWordLanes<T> : 0;
+    launch({"norm", queue().stream, static_cast<unsigned>(blocks), kNormThreads, shared}, squares_kernel<T>, vectors,
+           count, x.as<T>(), partial);
+  });
+  launch({"norm", queue().stream, 1, kNormThreads, shared}, root_kernel, blocks, partial, out.as<double>());
+}
+
+void CudaKernelBackend::axpby(double alpha, const Tensor& x, double beta, const Tensor& y) {
+  check("axpby", "y", y, x.type);
+  with_master(x.dtype(), "axpby", [&]<class T>() {
+    with_flags(
+        [&]<bool reads_y>() {
+          const Axpby<T, reads_y> body{static_cast<T>(alpha), x.as<T>(), static_cast<T>(beta), y.as<T>()};
+          map<kWordLanes<T>>(queue(), "axpby", x.elements(), words_at(body.x, body.y), body);
+        },
+        beta != 0);
+  });
+}
+
+void CudaKernelBackend::ascend(const Tensor& theta, const Tensor& g, const Tensor& norm, double rho, double eps,
+                               const Tensor& out) {
+  check("ascend", "g", g, theta.type);
+  check("ascend", "norm", norm, {DType::f64, {}});
+  check("ascend", "out", out, theta.type);
+  with_master(theta.dtype(), "ascend", [&]<class T>() {
+    const Ascend<T> body{theta.as<T>(), g.as<T>(), norm.as<double>(), rho, eps, out.as<T>()};
+    map<kWordLanes<T>>(queue(), "ascend", theta.elements(), words_at(body.theta, body.g, body.out), body);
+  });
+}
+
+void CudaKernelBackend::adam(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& m,
+                             const Tensor& v, const Tensor& scalars, const AdamSpec& spec) {
+  check("adam", "gradient", gradient, theta.type);
+  check("adam", "m", m, theta.type);
+  check("adam", "v", v, theta.type);
+  const double* scalar = read_scalars("adam", scalars);
+  with_master(theta.dtype(), "adam", [&]<class T>() {
+    const Adam<T> body{spec, gradient_scale, scalar, gradient.as<T>(), theta.as<T>(), m.as<T>(), v.as<T>()};
+    map<kWordLanes<T>>(queue(), "adam", theta.elements(), words_at(body.gradient, body.theta, body.m, body.v), body);
+  });
+}
+
+void CudaKernelBackend::sgd(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& velocity,
+                            const Tensor& scalars, const SgdSpec& spec) {
+  check("sgd", "gradient", gradient, theta.type);
+  check_optional("sgd", "velocity", velocity, theta.type);
+  require(velocity || spec.momentum == 0, "sgd: momentum ", spec.momentum, " needs a velocity");
+  const double* scalar = read_scalars("sgd", scalars);
+  with_master(theta.dtype(), "sgd", [&]<class T>() {
+    with_flags(
+        [&]<bool has_velocity>() {
+          const Sgd<T, has_velocity> body{
+              spec, gradient_scale, scalar, gradient.as<T>(), theta.as<T>(), has_velocity ? velocity.as<T>() : nullptr};
+          map<kWordLanes<T>>(queue(), "sgd", theta.elements(), words_at(body.gradient, body.theta, body.velocity),
+                             body);
+        },
+        static_cast<bool>(velocity));
+  });
+}
+
+}  // namespace dgsam

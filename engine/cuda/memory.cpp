@@ -1,0 +1,67 @@
+// Device memory and the copies to, from and within it.
+#include "engine/cuda/cuda_kernel_backend.h"
+
+namespace dgsam {
+
+CudaKernelBackend::CudaKernelBackend() : info_(open_device()) {
+  constexpr int kThreadsPerMultiprocessor = 2048;
+  queue_ = {stream_.get(), info_.multiprocessors * (kThreadsPerMultiprocessor / kMapThreads)};
+}
+
+void* CudaKernelBackend::allocate(std::size_t bytes) {
+  void* address = nullptr;
+  const cudaError_t status = cudaMalloc(&address, bytes);
+  if (status == cudaErrorMemoryAllocation) {
+    static_cast<void>(cudaGetLastError());  // it is dealt with
+    std::size_t free = 0, total = 0;
+    check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    fail("out of device memory: ", bytes >> 20, " MiB asked for with ", bytes_allocated_ >> 20, " MiB in use, ",
+         free >> 20, " of the device's ", total >> 20, " MiB free; take a smaller batch or image");
+  }
+  check_cuda(status, "cudaMalloc of ", bytes, " bytes");
+  check_cuda(cudaMemsetAsync(address, 0, bytes, stream_.get()), "zeroing ", bytes, " bytes");
+  bytes_allocated_ += bytes;
+  ++allocations_;
+  return address;
+}
+
+void CudaKernelBackend::deallocate(void* address, std::size_t bytes) noexcept {
+  static_cast<void>(cudaFree(address));  // waits for the kernels that may be using it
+  bytes_allocated_ -= bytes;
+}
+
+void* CudaKernelBackend::scratch(std::size_t bytes) {
+  if (scratch_.bytes() < bytes) {
+    scratch_ = Buffer();
+    scratch_ = Buffer(*this, bytes);
+  }
+  return scratch_.data();
+}
+
+std::string CudaKernelBackend::name() const { return "cuda (" + info_.name + ")"; }
+
+Layout CudaKernelBackend::preferred_layout(DType) const { return Layout::dense; }
+
+void CudaKernelBackend::upload(const Tensor& to, const void* host) {
+  staging_.send(to.data, host, to.bytes(), stream_);
+}
+
+void CudaKernelBackend::download(void* host, const Tensor& from) {
+  check_cuda(cudaMemcpyAsync(host, from.data, from.bytes(), cudaMemcpyDeviceToHost, stream_.get()), "download of ",
+             from.type);
+  stream_.synchronize();
+}
+
+void CudaKernelBackend::copy(const Tensor& from, const Tensor& to) {
+  require(from.type == to.type, "copy: from ", from.type, " to ", to.type);
+  check_cuda(cudaMemcpyAsync(to.data, from.data, from.bytes(), cudaMemcpyDeviceToDevice, stream_.get()), "copy of ",
+             from.type);
+}
+
+void CudaKernelBackend::zero(const Tensor& x) {
+  check_cuda(cudaMemsetAsync(x.data, 0, x.bytes(), stream_.get()), "zeroing ", x.type);
+}
+
+void CudaKernelBackend::synchronize() { stream_.synchronize(); }
+
+}  // namespace dgsam

@@ -1,0 +1,168 @@
+// The part of CUDA's runtime interface that the engine calls: device memory is heap memory, and everything is done when
+// a call returns.
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+#include "tests/cuda/emulated_cuda.h"
+
+struct EmulatedStream {
+  bool alive = true;
+};
+struct EmulatedEvent {
+  bool recorded = false;
+};
+
+namespace emulated {
+namespace {
+
+constexpr std::size_t kAlignment = 256;
+
+cudaError_t last_error = cudaSuccess;
+std::string last_text;
+
+/// Live allocations and their sizes.
+std::map<void*, std::size_t> device_memory, pinned_memory;
+
+cudaError_t allocate(std::map<void*, std::size_t>& live, void** address, std::size_t bytes) {
+  void* memory = nullptr;
+  if (posix_memalign(&memory, kAlignment, bytes) != 0) return failed(cudaErrorMemoryAllocation, "out of memory");
+  std::memset(memory, 0xff, bytes);
+  live[memory] = bytes;
+  *address = memory;
+  return cudaSuccess;
+}
+
+cudaError_t release(std::map<void*, std::size_t>& live, void* address) {
+  if (address == nullptr) return cudaSuccess;
+  if (live.erase(address) == 0) return failed(cudaErrorInvalidValue, "not an address that was allocated");
+  std::free(address);
+  return cudaSuccess;
+}
+
+/// Whether [address, address + bytes) lies in one live allocation.
+bool on_device(const void* address, std::size_t bytes) {
+  const auto* const begin = static_cast<const std::byte*>(address);
+  auto after = device_memory.upper_bound(const_cast<void*>(address));
+  if (after == device_memory.begin()) return false;
+  const auto& [memory, size] = *std::prev(after);
+  return begin + bytes <= static_cast<const std::byte*>(memory) + size;
+}
+
+}  // namespace
+
+Device& device() {
+  static Device the_device;
+  return the_device;
+}
+
+cudaError_t failed(cudaError_t status, const std::string& text) {
+  last_error = status;
+  last_text = text;
+  return status;
+}
+
+}  // namespace emulated
+
+using emulated::device;
+using emulated::failed;
+
+const char* cudaGetErrorString(cudaError_t status) {
+  return status == cudaSuccess ? "no error" : emulated::last_text.c_str();
+}
+const char* cudaGetErrorName(cudaError_t status) {
+  switch (status) {
+    case cudaSuccess:
+      return "cudaSuccess";
+    case cudaErrorMemoryAllocation:
+      return "cudaErrorMemoryAllocation";
+    case cudaErrorInvalidConfiguration:
+      return "cudaErrorInvalidConfiguration";
+    case cudaErrorNoDevice:
+      return "cudaErrorNoDevice";
+    case cudaErrorInvalidDevice:
+      return "cudaErrorInvalidDevice";
+    case cudaErrorLaunchFailure:
+      return "cudaErrorLaunchFailure";
+    default:
+      return "cudaErrorInvalidValue";
+  }
+}
+cudaError_t cudaGetLastError() { return std::exchange(emulated::last_error, cudaSuccess); }
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = device().count;
+  return *count > 0 ? cudaSuccess : failed(cudaErrorNoDevice, "no CUDA-capable device is detected");
+}
+cudaError_t cudaSetDevice(int index) {
+  return index < device().count ? cudaSuccess : failed(cudaErrorInvalidDevice, "invalid device ordinal");
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+  std::strcpy(properties->name, "emulated");
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+  *value = attribute == cudaDevAttrMultiProcessorCount      ? device().multiprocessors
+           : attribute == cudaDevAttrComputeCapabilityMajor ? device().major
+                                                            : 0;
+  return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void** address, std::size_t bytes) {
+  if (bytes > device().memory - device().allocated) return failed(cudaErrorMemoryAllocation, "out of memory");
+  device().allocated += bytes;
+  ++device().allocations;
+  return emulated::allocate(emulated::device_memory, address, bytes);
+}
+cudaError_t cudaFree(void* address) {
+  const auto found = emulated::device_memory.find(address);
+  if (found != emulated::device_memory.end()) device().allocated -= found->second;
+  return emulated::release(emulated::device_memory, address);
+}
+cudaError_t cudaHostAlloc(void** address, std::size_t bytes, unsigned) {
+  return emulated::allocate(emulated::pinned_memory, address, bytes);
+}
+cudaError_t cudaFreeHost(void* address) { return emulated::release(emulated::pinned_memory, address); }
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  *free = device().memory - device().allocated;
+  *total = device().memory;
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
+  if ((kind != cudaMemcpyDeviceToHost && !emulated::on_device(to, bytes)) ||
+      (kind != cudaMemcpyHostToDevice && !emulated::on_device(from, bytes))) {
+    return failed(cudaErrorInvalidValue, "not device memory");
+  }
+  std::memmove(to, from, bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
+  if (!emulated::on_device(to, bytes)) return failed(cudaErrorInvalidValue, "not device memory");
+  std::memset(to, value, bytes);
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = new EmulatedStream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete stream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new EmulatedEvent;
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+  event->recorded = true;
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
