@@ -45,6 +45,7 @@ void add_data_command(CLI::App& app) {
   CLI::App* data = app.add_subcommand("data", "Makes data sets");
   data->require_subcommand(1);
   add_make_command(*data);
+  add_data_check_commands(*data);
 }
 
 }  // namespace dgsam

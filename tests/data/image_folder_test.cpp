@@ -80,3 +80,20 @@ TEST_CASE("a missing root and empty roots, domains and classes are errors naming
   write_bytes(dir / "domain" / "class" / "text.txt", "");
   CHECK(mentions(error_of([&] { open_image_folder(dir.path()); }), "class: this class folder holds no image"));
 }
+
+TEST_CASE("folders left over from unpacking are refused as domains and as classes, by name") {
+  for (const char* leftover : {"__MACOSX", "eccv_18_all_images_sm", "eccv_18_annotation_files", "splits", "@eaDir"}) {
+    CAPTURE(leftover);
+    const TemporaryFolder dir;
+    for (const char* file : {"art/dog/1.png", "photo/dog/1.png"}) write_bytes(dir / file, "");
+    write_bytes(dir / leftover / "dog" / "1.png", "");
+    const std::string as_domain = error_of([&] { open_image_folder(dir.path()); });
+    CHECK(mentions(as_domain, dir.path().string() + " holds " + leftover));
+    CHECK(mentions(as_domain, "not a domain"));
+    std::filesystem::remove_all(dir / leftover);
+    for (const char* domain : {"art", "photo"}) write_bytes(dir / domain / leftover / "1.png", "");
+    const std::string as_class = error_of([&] { open_image_folder(dir.path()); });
+    CHECK(mentions(as_class, dir.file("art") + " holds " + leftover));
+    CHECK(mentions(as_class, "not a class"));
+  }
+}
