@@ -11,10 +11,13 @@
 
 namespace dgsam {
 
+int thread_count(int threads) {
+  return threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
 void parallel_items(std::int64_t count, int threads, const std::function<void(std::int64_t)>& body,
                     const Progress& progress) {
-  if (threads <= 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  threads = static_cast<int>(std::min<std::int64_t>(threads, count));
+  threads = static_cast<int>(std::min<std::int64_t>(thread_count(threads), count));
 
   std::atomic<std::int64_t> next{0}, done{0};
   std::mutex mutex;

@@ -9,6 +9,9 @@ namespace dgsam {
 /// Called with (items done, items in all), always on the thread that started the work.
 using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
 
+/// `threads`, or one per core for 0.
+int thread_count(int threads);
+
 /// Calls body(0) .. body(count - 1), each once, on `threads` threads (0: one per core). Reports progress about ten
 /// times a second and once at the end. Rethrows the first exception after every thread has stopped.
 void parallel_items(std::int64_t count, int threads, const std::function<void(std::int64_t)>& body,

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <utility>
 
-#include "engine/core/check.h"
+#include "tools/text_columns.h"
 
 namespace dgsam {
 
@@ -15,32 +15,6 @@ namespace {
 
 constexpr std::size_t kClassRows = 20;      // more classes: the worst of them
 constexpr std::size_t kMatrixClasses = 12;  // more do not fit a terminal
-
-/// Lines of cells in columns: the first to the left, numbers to the right.
-class TextTable {
- public:
-  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-
-  std::string text() const {
-    std::vector<std::size_t> widths;
-    for (const auto& row : rows_) {
-      widths.resize(std::max(widths.size(), row.size()));
-      for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
-    }
-    std::string text;
-    for (const auto& row : rows_) {
-      for (std::size_t c = 0; c < row.size(); ++c) {
-        const std::string padding(widths[c] - row[c].size(), ' ');
-        text += c == 0 ? row[c] + (row.size() > 1 ? padding : "") : "  " + padding + row[c];
-      }
-      text += '\n';
-    }
-    return text;
-  }
-
- private:
-  std::vector<std::vector<std::string>> rows_;
-};
 
 std::string decimals(double value, int places) {
   if (std::isnan(value)) return "-";
@@ -57,14 +31,15 @@ nlohmann::ordered_json score_json(const Score& score) {
 }
 
 std::string domain_table(const std::vector<DomainResult>& results) {
-  TextTable table;
-  table.add({"domain", "images", "accuracy", "in", "out", "loss"});
+  std::vector<std::vector<std::string>> rows;
+  rows.push_back({"domain", "images", "accuracy", "in", "out", "loss"});
   for (const DomainResult& result : results) {
     const Score all = result.all();
-    table.add({result.name() + (result.unseen() ? " (unseen)" : ""), std::to_string(all.images), accuracy_text(all),
-               accuracy_text(result.in()), accuracy_text(result.out()), decimals(all.loss, 4)});
+    rows.push_back({result.name() + (result.unseen() ? " (unseen)" : ""), std::to_string(all.images),
+                    accuracy_text(all), accuracy_text(result.in()), accuracy_text(result.out()),
+                    decimals(all.loss, 4)});
   }
-  return table.text();
+  return text_columns(rows);
 }
 
 /// All classes, or those with the lowest mean accuracy, the lowest first.
@@ -86,30 +61,30 @@ std::vector<int> classes_to_show(const std::vector<DomainResult>& results, std::
 }
 
 std::string class_table(const std::vector<DomainResult>& results, const std::vector<std::string>& classes) {
-  TextTable table;
+  std::vector<std::vector<std::string>> rows;
   std::vector<std::string> header{classes.size() > kClassRows ? "worst classes" : "class"};
   for (const DomainResult& result : results) header.push_back(result.name());
-  table.add(std::move(header));
+  rows.push_back(std::move(header));
   for (const int label : classes_to_show(results, classes.size())) {
     std::vector<std::string> row{classes[static_cast<std::size_t>(label)]};
     for (const DomainResult& result : results) row.push_back(decimals(result.class_accuracy(label), 3));
-    table.add(std::move(row));
+    rows.push_back(std::move(row));
   }
-  return table.text();
+  return text_columns(rows);
 }
 
 std::string confusion_table(const DomainResult& result, const std::vector<std::string>& classes) {
-  TextTable table;
+  std::vector<std::vector<std::string>> rows;
   std::vector<std::string> header{result.name() + ", taken for"};
   header.insert(header.end(), classes.begin(), classes.end());
-  table.add(std::move(header));
+  rows.push_back(std::move(header));
   for (std::size_t label = 0; label < classes.size(); ++label) {
     std::vector<std::string> row{classes[label]};
     for (std::size_t predicted = 0; predicted < classes.size(); ++predicted)
       row.push_back(std::to_string(result.confusion(static_cast<int>(label), static_cast<int>(predicted))));
-    table.add(std::move(row));
+    rows.push_back(std::move(row));
   }
-  return table.text();
+  return text_columns(rows);
 }
 
 }  // namespace

@@ -1,9 +1,7 @@
 #include "tools/eval.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <numeric>
-#include <thread>
 
 #include "data/datasets.h"
 #include "tools/domain_result.h"
@@ -12,10 +10,6 @@
 namespace dgsam {
 
 namespace {
-
-int loader_threads(int threads) {
-  return threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-}
 
 void note_truncated(const ImageCache& cache) {
   const auto files = cache.truncated_files();
@@ -35,8 +29,10 @@ Evaluation evaluate_checkpoint(const EvalOptions& options) {
   config.trial_seed = options.trial_seed.value_or(config.trial_seed);
   config.holdout = options.holdout.value_or(config.holdout);
 
-  const ImageFolder folder = open_image_folder(dataset_root(find_dataset(config.dataset), config.data_dir));
+  const DatasetSpec& dataset = find_dataset(config.dataset);
+  const ImageFolder folder = open_image_folder(dataset_root(dataset, config.data_dir));
   for (const std::string& note : folder.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  std::fprintf(stderr, "%s: %s\n", config.dataset.c_str(), verify_known(folder, dataset).c_str());
   require_same_data(checkpoint, folder);
   const int test_env = find_test_env(folder, config.test_env);
   CheckpointNetwork network(checkpoint, options.place);
@@ -53,7 +49,7 @@ Evaluation evaluate_checkpoint(const EvalOptions& options) {
     std::vector<int> all(data.samples.size());
     std::iota(all.begin(), all.end(), 0);
     EvalReader reader(images, {domain, std::move(all)}, checkpoint.transform(), network.batch_size(),
-                      loader_threads(options.place.threads));
+                      thread_count(options.place.threads));
     for (HostBatch batch; reader.next(batch);) {
       std::span<const float> rows = network.logits(batch);
       for (const std::int32_t label : batch.labels) {

@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <fstream>
-#include <thread>
 #include <utility>
 
 #include "data/datasets.h"
@@ -31,27 +30,12 @@ Trainer::Trainer(const TrainConfig& config)
 
 Trainer::~Trainer() = default;
 
-int Trainer::threads() const {
-  return config_.threads > 0 ? config_.threads : static_cast<int>(std::thread::hardware_concurrency());
-}
-
-int Trainer::find_test_env() const {
-  if (config_.test_env == "none") return kNoTestEnv;
-  std::string known;
-  for (int domain = 0; domain < static_cast<int>(folder_.domains.size()); ++domain) {
-    if (config_.test_env == domain_name(domain) || config_.test_env == std::to_string(domain)) return domain;
-    known += (domain ? ", " : "") + std::to_string(domain) + " " + domain_name(domain);
-  }
-  fail("--test-env ", config_.test_env, " is no domain of ", folder_.root.string(), ", which has: ", known,
-       "; or none, to train on all of them");
-}
-
 void Trainer::open_data() {
   folder_ = open_image_folder(dataset_root(find_dataset(config_.dataset), config_.data_dir));
   for (const std::string& note : folder_.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
   const std::string counts = verify_known(folder_, find_dataset(config_.dataset));
   std::fprintf(stderr, "%s: %s\n", config_.dataset.c_str(), counts.c_str());
-  test_env_ = find_test_env();
+  test_env_ = find_test_env(folder_, config_.test_env);
   for (int domain = 0; domain < static_cast<int>(folder_.domains.size()); ++domain) {
     const auto count = static_cast<std::int64_t>(folder_.domains[static_cast<std::size_t>(domain)].samples.size());
     splits_.push_back(split_indices(count, config_.holdout, config_.trial_seed, domain));

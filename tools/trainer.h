@@ -35,10 +35,7 @@ class Trainer {
   void run();
 
  private:
-  static constexpr int kNoTestEnv = -1;
-
   // trainer.cpp: what a run is made of
-  int find_test_env() const;
   void open_data();
   void build_networks();
   /// Initial values, and the files of a new run.
@@ -73,7 +70,7 @@ class Trainer {
 
   NetworkOptions network_options() const;
   /// As asked for, or one per core.
-  int threads() const;
+  int threads() const { return thread_count(config_.threads); }
   static double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
