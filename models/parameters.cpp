@@ -8,6 +8,7 @@
 
 #include "engine/core/rng.h"
 #include "engine/io/safetensors.h"
+#include "models/known_weights.h"
 #include "models/network.h"
 
 namespace dgsam {
@@ -207,6 +208,7 @@ LoadReport load_weights(const std::string& path, const Graph& graph, Backend& ba
   const std::vector<Target> targets = targets_of(graph, theta, statistics);
   const Head head = head_of(graph);
   LoadReport report{.head_reinitialised = false, .notes = file.notes()};
+  if (const std::string known = known_weights_note(file); !known.empty()) report.notes.push_back(known);
   std::set<std::string> skipped;
   if (std::string note; has_other_head(file, head, note)) {
     report.head_reinitialised = true;

@@ -8,6 +8,7 @@
 #include "engine/core/check.h"
 #include "engine/io/pth.h"
 #include "engine/io/safetensors.h"
+#include "engine/io/sha256.h"
 
 namespace dgsam {
 
@@ -34,6 +35,17 @@ std::vector<T> TensorFile::read_as(std::string_view name) const {
 template std::vector<float> TensorFile::read_as<float>(std::string_view) const;
 template std::vector<double> TensorFile::read_as<double>(std::string_view) const;
 template std::vector<std::int64_t> TensorFile::read_as<std::int64_t>(std::string_view) const;
+
+std::string TensorFile::sha256() const {
+  Sha256 sha;
+  std::vector<std::byte> piece(std::size_t{1} << 20);
+  for (std::uint64_t at = 0; at < file_bytes(); at += piece.size()) {
+    piece.resize(std::min<std::uint64_t>(piece.size(), file_bytes() - at));
+    source_.read_at(at, piece.data(), piece.size());
+    sha.add(piece);
+  }
+  return sha.hex();
+}
 
 // --- names -------------------------------------------------------------------------------------------------------
 

@@ -53,6 +53,9 @@ class TensorFile {
   template <class T>
   std::vector<T> read_as(std::string_view name) const;
 
+  /// Of the whole file, 64 hexadecimal digits.
+  std::string sha256() const;
+
   /// Gives the tensors the names that torchvision's models have: without the prefixes of DataParallel ("module.") and
   /// torch.compile ("_orig_mod."), and with those of DomainBed's and SWAD's checkpoints
   /// ("featurizer.network.conv1.weight", "classifier.weight", and the same tensors again under "network.") mapped to

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Weights go to PyTorch and come back unchanged. Run by ctest:  exchange_test.py DGSAM_RUN WRITE_WEIGHTS
+
+Exits with 77, which ctest shows as skipped, where PyTorch is not installed (Debian: apt install python3-torch).
+The safetensors package is not needed: the format is a length, JSON and bytes, and is read here by hand.
+"""
+import json
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
+sys.path.insert(0, str(HERE.parent / "golden" / "pth"))
+
+try:
+    import torch
+except ImportError:
+    print("skipped: PyTorch is not installed for", sys.executable)
+    sys.exit(77)
+import compare_torch  # noqa: E402
+import make_golden  # noqa: E402
+
+TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
+         "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool}
+
+
+def read_safetensors(path):
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8:8 + length])
+    header.pop("__metadata__", None)
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        values = bytearray(data[8 + length + begin:8 + length + end])
+        dtype = TYPES[entry["dtype"]]
+        flat = torch.frombuffer(values, dtype=dtype) if values else torch.empty(0, dtype=dtype)
+        tensors[name] = flat.reshape(entry["shape"])
+    return tensors
+
+
+def run(*command):
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if result.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}\nexits with {result.returncode}:\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
+def require_equal(what, ours, theirs):
+    if ours.keys() != theirs.keys():
+        sys.exit(f"{what}: names differ: {sorted(ours.keys() ^ theirs.keys())}")
+    for name, tensor in theirs.items():
+        if ours[name].dtype != tensor.dtype or not torch.equal(ours[name], tensor.detach().contiguous()):
+            sys.exit(f"{what}: {name} differs")
+    print(f"{what}: {len(theirs)} tensors are equal to the bit")
+
+
+def random_model():
+    """ResNet-18 with values that no initialisation gives, statistics included."""
+    model = compare_torch.resnet18(7)
+    with torch.no_grad():
+        for tensor in model.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(torch.randn_like(tensor))
+            else:
+                tensor.fill_(12345)
+    return model
+
+
+def to_torch(write_weights, folder):
+    """load_state_dict(strict=True) takes what save_weights writes, and the values arrive."""
+    for name, model in (("resnet18", compare_torch.resnet18(7)), ("resnet50", compare_torch.resnet50(7))):
+        path = folder / f"{name}.safetensors"
+        run(write_weights, name, 7, path)
+        tensors = read_safetensors(path)
+        model.load_state_dict(tensors, strict=True)
+        require_equal(f"{name} in PyTorch", dict(model.state_dict()), tensors)
+        if not all(torch.isfinite(tensor).all() for tensor in tensors.values()) or tensors["conv1.weight"].std() < 1e-3:
+            sys.exit(f"{name}: these are no initial values")
+        with torch.no_grad():
+            model.eval()(torch.randn(2, 3, 64, 64))
+
+
+def from_torch(dgsam_run, folder):
+    """What torch.save writes, in every way, has the same names, types and values here."""
+    model = random_model()
+    weights = model.state_dict()
+    halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    bfloats = {name: tensor.bfloat16() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    channels_last = {name: tensor.to(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+                     for name, tensor in weights.items()}
+    transposed = dict(weights, **{"fc.weight": weights["fc.weight"].t().contiguous().t()})
+    parameters = dict(weights, **dict(model.named_parameters()))
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.randn(2, 3, 32, 32)).sum().backward()
+    optimizer.step()
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    cases = {
+        "bare": (model.state_dict(), weights),
+        "data-parallel": (torch.nn.DataParallel(model).state_dict(), weights),
+        "half": (halves, halves),
+        "bfloat16": (bfloats, bfloats),
+        "channels-last": (channels_last, channels_last),
+        "transposed": (transposed, transposed),
+        "parameters": (parameters, parameters),
+        "with-optimizer": ({"epoch": 3, "model": model.state_dict(), "optimizer": optimizer.state_dict(), "loss": 0.5},
+                           weights),
+        "domainbed": (domainbed_checkpoint(weights), weights),
+        "types": (make_golden.types(), make_golden.types()),
+        "strided": (make_golden.strided(), make_golden.strided()),
+    }
+    for name, (content, expected) in cases.items():
+        for new in (True, False):
+            path, out = folder / f"{name}.pth", folder / f"{name}.safetensors"
+            torch.save(content, path, _use_new_zipfile_serialization=new)
+            run(dgsam_run, "weights", "convert", path, out)
+            require_equal(f"{name} ({'zip' if new else 'old'})", read_safetensors(out), dict(expected))
+    info = json.loads(run(dgsam_run, "weights", "info", "--json", folder / "with-optimizer.pth"))
+    if info["model"] != {"name": "resnet18", "classes": 7, "image_channels": 3}:
+        sys.exit(f"weights info: model {info['model']}")
+
+
+def domainbed_checkpoint(weights):
+    names = {}
+    for name, tensor in weights.items():
+        head = name.startswith("fc.")
+        names[name.replace("fc.", "classifier.") if head else "featurizer.network." + name] = tensor
+        names[name.replace("fc.", "network.1.") if head else "network.0.network." + name] = tensor
+    return {"args": {"algorithm": "ERM"}, "model_hparams": {"lr": 5e-5}, "model_dict": names}
+
+
+def refuses_code(dgsam_run, folder):
+    """A whole module is a program: it is refused, and what it asks for is named."""
+    for new in (True, False):
+        path = folder / "module.pth"
+        torch.save(compare_torch.resnet18(7), path, _use_new_zipfile_serialization=new)
+        result = subprocess.run([dgsam_run, "weights", "info", path], capture_output=True, text=True)
+        if result.returncode != 1 or "torch.save(model.state_dict()" not in result.stderr:
+            sys.exit(f"a pickled module: exit {result.returncode}: {result.stdout}{result.stderr}")
+    print("a pickled module is refused:", result.stderr.strip())
+
+
+def main():
+    dgsam_run, write_weights = sys.argv[1:]
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        to_torch(write_weights, folder)
+        from_torch(dgsam_run, folder)
+        refuses_code(dgsam_run, folder)
+    print("PyTorch", torch.__version__)
+
+
+if __name__ == "__main__":
+    main()
