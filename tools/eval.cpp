@@ -32,7 +32,7 @@ Evaluation evaluate_checkpoint(const EvalOptions& options) {
   const DatasetSpec& dataset = find_dataset(config.dataset);
   const ImageFolder folder = open_image_folder(dataset_root(dataset, config.data_dir));
   for (const std::string& note : folder.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
-  std::fprintf(stderr, "%s: %s\n", config.dataset.c_str(), verify_known(folder, dataset).c_str());
+  std::fprintf(stderr, "%s\n", verify_known(folder, dataset).c_str());
   require_same_data(checkpoint, folder);
   const int test_env = find_test_env(folder, config.test_env);
   CheckpointNetwork network(checkpoint, options.place);

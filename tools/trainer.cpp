@@ -33,8 +33,7 @@ Trainer::~Trainer() = default;
 void Trainer::open_data() {
   folder_ = open_image_folder(dataset_root(find_dataset(config_.dataset), config_.data_dir));
   for (const std::string& note : folder_.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
-  const std::string counts = verify_known(folder_, find_dataset(config_.dataset));
-  std::fprintf(stderr, "%s: %s\n", config_.dataset.c_str(), counts.c_str());
+  std::fprintf(stderr, "%s\n", verify_known(folder_, find_dataset(config_.dataset)).c_str());
   test_env_ = find_test_env(folder_, config_.test_env);
   for (int domain = 0; domain < static_cast<int>(folder_.domains.size()); ++domain) {
     const auto count = static_cast<std::int64_t>(folder_.domains[static_cast<std::size_t>(domain)].samples.size());
