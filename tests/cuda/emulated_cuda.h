@@ -115,6 +115,18 @@ struct Device {
 };
 Device& device();
 
+/// Sets the device's order for one scope.
+class InOrder {
+ public:
+  explicit InOrder(Order order) : before_(device().order) { device().order = order; }
+  ~InOrder() { device().order = before_; }
+  InOrder(const InOrder&) = delete;
+  InOrder& operator=(const InOrder&) = delete;
+
+ private:
+  Order before_;
+};
+
 /// Makes `text` what cudaGetErrorString() says of `status`, and returns `status`.
 cudaError_t failed(cudaError_t status, const std::string& text);
 

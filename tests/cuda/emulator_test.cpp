@@ -14,19 +14,8 @@
 namespace dgsam::test {
 namespace {
 
+using emulated::InOrder;
 using emulated::Order;
-
-/// Sets the order of blocks and threads for one scope.
-class InOrder {
- public:
-  explicit InOrder(Order order) : before_(emulated::device().order) { emulated::device().order = order; }
-  ~InOrder() { emulated::device().order = before_; }
-  InOrder(const InOrder&) = delete;
-  InOrder& operator=(const InOrder&) = delete;
-
- private:
-  Order before_;
-};
 
 /// The text of the Error that the launch ends with; empty if it ends well.
 template <class... Parameters, class... Arguments>
