@@ -69,7 +69,7 @@ TEST_CASE("DataParallel's prefix is left out, and a note says so") {
 }
 
 TEST_CASE(
-    "a training script's checkpoint: the tensors under state_dict are taken, not the optimizer's; halves convert") {
+    "a training script's checkpoint: the tensors under state_dict are taken, not the optimizer's, and halves convert") {
   on_both("nested", [](const TensorFile& file) {
     CHECK(file.entries().size() == 4);
     check_small_model(file, "F16");
@@ -142,7 +142,7 @@ TEST_CASE("every prefix of a file is an Error that names it") {
   }
 }
 
-TEST_CASE("a file with any byte changed is read or refused, never a crash; a changed value in a zip is refused") {
+TEST_CASE("a file with any byte changed is read or refused, never a crash, and a changed value in a zip is refused") {
   for (const std::string name : {"plain", "plain_old", "domainbed", "domainbed_old", "strided"}) {
     const std::string whole = read_bytes(golden_pth(name));
     int refused = 0;

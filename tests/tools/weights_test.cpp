@@ -40,7 +40,8 @@ TEST_CASE("statistics are those of the finite values") {
   CHECK(statistics_of({NAN}).minimum == 0);
 }
 
-TEST_CASE("files with the same values are equal, whatever their element types; a tolerance is a largest difference") {
+TEST_CASE(
+    "files with the same values are equal, whatever their element types, and a tolerance is a largest difference") {
   const WeightsDifference same = difference({tensor("a", {1, 2}), tensor("b", {kNan, -kInf})},
                                             {tensor("a", {1, 2}, "F16"), tensor("b", {kNan, -kInf})});
   CHECK(same.equal_within(0));

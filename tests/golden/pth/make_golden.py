@@ -3,8 +3,8 @@
 
     /usr/bin/python3 tests/golden/pth/make_golden.py            # Debian: apt install python3-torch
 
-Value i of the tensor "name" is (len(name) + i) / 4, exact in every type; counts are integers. pth_test.cpp knows the same
-rule. The files committed were made by PyTorch 1.13; other versions may differ in bytes, not in values.
+Value i of the tensor "name" is (len(name) + i) / 4, exact in every type; counts are integers. pth_test.cpp knows the
+same rule. The files committed were made by PyTorch 1.13; other versions may differ in bytes, not in values.
 """
 import collections
 import pathlib
@@ -59,7 +59,8 @@ def types():
 
 
 def main():
-    optimizer = {"state": {0: {"step": 3, "exp_avg": tensor("avg", (4,))}}, "param_groups": [{"lr": 0.1, "params": [0]}]}
+    optimizer = {"state": {0: {"step": 3, "exp_avg": tensor("avg", (4,))}},
+                 "param_groups": [{"lr": 0.1, "params": [0]}]}
     contents = {
         "plain": small_model(),
         "parallel": small_model("module."),
