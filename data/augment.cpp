@@ -4,57 +4,13 @@
 #include <cmath>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
+#include "data/colour.h"
 #include "engine/core/check.h"
 
 namespace dgsam {
 namespace {
-
-/// ITU-R 601 luma in Pillow's fixed point.
-int luma(const std::uint8_t* rgb) { return (rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16; }
-
-/// Pillow's Image.blend of one value: from + factor (to - from) in float, cut to a byte toward zero.
-std::uint8_t blend(int from, int to, float factor) {
-  const float value = static_cast<float>(from) + factor * static_cast<float>(to - from);
-  return static_cast<std::uint8_t>(std::clamp(value, 0.0f, 255.0f));
-}
-
-/// Blends every value with one constant: 256 blends and a look-up.
-void blend_with(Image& image, int from, float factor) {
-  std::array<std::uint8_t, 256> table;
-  for (int value = 0; value < 256; ++value) table[value] = blend(from, value, factor);
-  for (std::uint8_t& value : image.rgb) value = table[value];
-}
-
-/// Pillow's RGB -> HSV (as Python's colorsys, in the same mix of float and double), hue shifted, -> RGB.
-void shift_hue(std::uint8_t* rgb, int shift) {
-  const int r = rgb[0], g = rgb[1], b = rgb[2];
-  const int most = std::max({r, g, b}), least = std::min({r, g, b});
-  if (most == least) return;  // grey has no hue
-  const auto range = static_cast<float>(most - least);
-  const float saturation = range / static_cast<float>(most);
-  const float rc = static_cast<float>(most - r) / range;
-  const float gc = static_cast<float>(most - g) / range;
-  const float bc = static_cast<float>(most - b) / range;
-  const auto sixths = static_cast<float>(r == most ? bc - gc : g == most ? 2.0 + rc - bc : 4.0 + gc - rc);
-  const auto turns = static_cast<float>(std::fmod(sixths / 6.0 + 1.0, 1.0));
-  const int hue = (std::clamp(static_cast<int>(turns * 255.0), 0, 255) + shift) & 255;
-  const int s = std::clamp(static_cast<int>(saturation * 255.0), 0, 255);
-  if (s == 0) {
-    rgb[0] = rgb[1] = rgb[2] = static_cast<std::uint8_t>(most);
-    return;
-  }
-  const auto sector = static_cast<int>(std::floor(static_cast<float>(hue) * 6.0 / 255.0));
-  const auto f = static_cast<float>(static_cast<float>(hue) * 6.0 / 255.0 - sector);
-  const auto fs = static_cast<float>(static_cast<float>(s) / 255.0);
-  const auto scaled = [most](double part) {
-    return static_cast<std::uint8_t>(std::clamp(static_cast<int>(std::round(most * part)), 0, 255));
-  };
-  const auto v = static_cast<std::uint8_t>(most);
-  const std::uint8_t p = scaled(1.0 - fs), q = scaled(1.0 - fs * f), t = scaled(1.0 - fs * (1.0 - f));
-  const std::uint8_t sectors[6][3] = {{v, t, p}, {q, v, p}, {p, v, t}, {p, q, v}, {t, p, v}, {v, p, q}};
-  std::copy_n(sectors[sector % 6], 3, rgb);
-}
 
 /// Python's round(): halves to even, the default rounding mode.
 int round_to_int(double value) { return static_cast<int>(std::nearbyint(value)); }
@@ -98,61 +54,106 @@ AugmentDraw draw_augmentation(RandomStream& random, int width, int height) {
   return draw;
 }
 
-Image augment(const Image& image, const AugmentDraw& draw, int size) {
-  Image result = resize_crop(image, draw.crop, size, size);
-  if (draw.flip) flip_horizontally(result);
-  for (const Jitter jitter : draw.order) {
-    switch (jitter) {
-      case Jitter::kBrightness:
-        adjust_brightness(result, draw.brightness);
-        break;
-      case Jitter::kContrast:
-        adjust_contrast(result, draw.contrast);
-        break;
-      case Jitter::kSaturation:
-        adjust_saturation(result, draw.saturation);
-        break;
-      case Jitter::kHue:
-        adjust_hue(result, draw.hue);
-        break;
-    }
+namespace {
+
+/// Rows of a (height, 3, width) image.
+class PlanarImage {
+ public:
+  PlanarImage(std::vector<std::uint8_t> values, int width, int height)
+      : values_(std::move(values)), width_(static_cast<std::size_t>(width)), height_(height) {}
+  explicit PlanarImage(const Image& image)
+      : PlanarImage(std::vector<std::uint8_t>(image.rgb.size()), image.width, image.height) {
+    for (int y = 0; y < height_; ++y) split_channels(image.row(y), row(y));
   }
-  if (draw.grayscale) to_grayscale(result);
-  return result;
+  Image join() {
+    Image image(static_cast<int>(width_), height_);
+    for (int y = 0; y < height_; ++y) join_channels(row(y), image.row(y));
+    return image;
+  }
+  int height() const { return height_; }
+  ColourRow row(int y) {
+    std::uint8_t* red = &values_[3 * width_ * static_cast<std::size_t>(y)];
+    return {red, red + width_, red + 2 * width_, width_};
+  }
+  /// The mean luma, as Pillow's statistics round it.
+  int mean_luma() {
+    std::int64_t sum = 0;
+    for (int y = 0; y < height_; ++y) sum += luma_sum(row(y));
+    return static_cast<int>(static_cast<double>(sum) / (static_cast<double>(width_) * height_) + 0.5);
+  }
+
+ private:
+  std::vector<std::uint8_t> values_;
+  std::size_t width_;
+  int height_;
+};
+
+void flip_row(ColourRow row) {
+  for (std::uint8_t* channel : {row.red, row.green, row.blue}) std::reverse(channel, channel + row.count);
 }
 
-void adjust_brightness(Image& image, float factor) { blend_with(image, 0, factor); }
+/// `change(row)` for every row of an image of neighbouring channels.
+template <class Change>
+void change_rows(Image& image, const Change& change) {
+  PlanarImage planar(image);
+  for (int y = 0; y < planar.height(); ++y) change(planar.row(y));
+  image = planar.join();
+}
+
+int hue_shift(double turns) { return static_cast<int>(turns * 255); }
+
+/// One jitter on one row; `mean` is the whole image's luma before it, for contrast.
+void jitter_row(ColourRow row, Jitter jitter, const AugmentDraw& draw, int mean) {
+  switch (jitter) {
+    case Jitter::kBrightness:
+      return blend_row(row, 0, draw.brightness);
+    case Jitter::kContrast:
+      return blend_row(row, mean, draw.contrast);
+    case Jitter::kSaturation:
+      return saturate_row(row, draw.saturation);
+    case Jitter::kHue:
+      return shift_hue_row(row, hue_shift(draw.hue));
+  }
+}
+
+}  // namespace
+
+Image augment(const Image& image, const AugmentDraw& draw, int size) {
+  PlanarImage result(resize_crop_planar(image, draw.crop, size, size), size, size);
+  // Contrast needs the mean of what the jitters before it made: one pass over the rows up to there and one from there
+  // on.
+  const auto contrast = std::find(draw.order.begin(), draw.order.end(), Jitter::kContrast);
+  for (int y = 0; y < size; ++y) {
+    if (draw.flip) flip_row(result.row(y));
+    for (auto jitter = draw.order.begin(); jitter != contrast; ++jitter) jitter_row(result.row(y), *jitter, draw, 0);
+  }
+  const int mean = result.mean_luma();
+  for (int y = 0; y < size; ++y) {
+    for (auto jitter = contrast; jitter != draw.order.end(); ++jitter) jitter_row(result.row(y), *jitter, draw, mean);
+    if (draw.grayscale) grey_row(result.row(y));
+  }
+  return result.join();
+}
+
+void adjust_brightness(Image& image, float factor) {
+  change_rows(image, [=](ColourRow row) { blend_row(row, 0, factor); });
+}
 
 void adjust_contrast(Image& image, float factor) {
-  std::int64_t sum = 0;
-  for (std::size_t at = 0; at < image.rgb.size(); at += 3) sum += luma(&image.rgb[at]);
-  const double mean = static_cast<double>(sum) / (static_cast<double>(image.width) * image.height);
-  blend_with(image, static_cast<int>(mean + 0.5), factor);
+  const int mean = PlanarImage(image).mean_luma();
+  change_rows(image, [=](ColourRow row) { blend_row(row, mean, factor); });
 }
 
 void adjust_saturation(Image& image, float factor) {
-  for (std::size_t at = 0; at < image.rgb.size(); at += 3) {
-    const int grey = luma(&image.rgb[at]);
-    for (std::size_t c = 0; c < 3; ++c) image.rgb[at + c] = blend(grey, image.rgb[at + c], factor);
-  }
+  change_rows(image, [=](ColourRow row) { saturate_row(row, factor); });
 }
 
 void adjust_hue(Image& image, double turns) {
-  const auto shift = static_cast<int>(turns * 255);
-  for (std::size_t at = 0; at < image.rgb.size(); at += 3) shift_hue(&image.rgb[at], shift);
+  change_rows(image, [=](ColourRow row) { shift_hue_row(row, hue_shift(turns)); });
 }
 
-void to_grayscale(Image& image) {
-  for (std::size_t at = 0; at < image.rgb.size(); at += 3)
-    image.rgb[at] = image.rgb[at + 1] = image.rgb[at + 2] = static_cast<std::uint8_t>(luma(&image.rgb[at]));
-}
+void to_grayscale(Image& image) { change_rows(image, grey_row); }
 
-void flip_horizontally(Image& image) {
-  for (int y = 0; y < image.height; ++y) {
-    std::uint8_t* row = image.row(y);
-    for (int left = 0, right = image.width - 1; left < right; ++left, --right)
-      std::swap_ranges(row + 3 * left, row + 3 * left + 3, row + 3 * right);
-  }
-}
+void flip_horizontally(Image& image) { change_rows(image, flip_row); }
 
 }  // namespace dgsam
