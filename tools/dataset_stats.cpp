@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <numeric>
-#include <thread>
 
 #include "data/datasets.h"
 #include "data/image.h"
@@ -121,7 +120,7 @@ DatasetStats measure_dataset(const ImageFolder& folder, std::int64_t sample, int
   stats.decoded_bytes = spread_of(std::move(decoded_bytes));
   stats.images_per_second_core = static_cast<double>(stats.sampled) / std::max(seconds, 1e-9);
 
-  stats.threads = threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  stats.threads = thread_count(threads);
   const auto start = Clock::now();
   std::vector<double> finished(encoded.size());  // parallel_items() looks up from time to time only
   parallel_items(
