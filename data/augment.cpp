@@ -56,104 +56,93 @@ AugmentDraw draw_augmentation(RandomStream& random, int width, int height) {
 
 namespace {
 
-/// Rows of a (height, 3, width) image.
-class PlanarImage {
- public:
-  PlanarImage(std::vector<std::uint8_t> values, int width, int height)
-      : values_(std::move(values)), width_(static_cast<std::size_t>(width)), height_(height) {}
-  explicit PlanarImage(const Image& image)
-      : PlanarImage(std::vector<std::uint8_t>(image.rgb.size()), image.width, image.height) {
-    for (int y = 0; y < height_; ++y) split_channels(image.row(y), row(y));
-  }
-  Image join() {
-    Image image(static_cast<int>(width_), height_);
-    for (int y = 0; y < height_; ++y) join_channels(row(y), image.row(y));
-    return image;
-  }
-  int height() const { return height_; }
-  ColourRow row(int y) {
-    std::uint8_t* red = &values_[3 * width_ * static_cast<std::size_t>(y)];
-    return {red, red + width_, red + 2 * width_, width_};
-  }
-  /// The mean luma, as Pillow's statistics round it.
-  int mean_luma() {
-    std::int64_t sum = 0;
-    for (int y = 0; y < height_; ++y) sum += luma_sum(row(y));
-    return static_cast<int>(static_cast<double>(sum) / (static_cast<double>(width_) * height_) + 0.5);
-  }
-
- private:
-  std::vector<std::uint8_t> values_;
-  std::size_t width_;
-  int height_;
-};
-
-void flip_row(ColourRow row) {
-  for (std::uint8_t* channel : {row.red, row.green, row.blue}) std::reverse(channel, channel + row.count);
-}
-
-/// `change(row)` for every row of an image of neighbouring channels.
-template <class Change>
-void change_rows(Image& image, const Change& change) {
-  PlanarImage planar(image);
-  for (int y = 0; y < planar.height(); ++y) change(planar.row(y));
-  image = planar.join();
-}
-
 int hue_shift(double turns) { return static_cast<int>(turns * 255); }
 
-/// One jitter on one row; `mean` is the whole image's luma before it, for contrast.
-void jitter_row(ColourRow row, Jitter jitter, const AugmentDraw& draw, int mean) {
+/// `mean` is the whole image's mean luma before the jitter, for contrast.
+void jitter_row(ColourRow& row, Jitter jitter, const AugmentDraw& draw, int mean) {
   switch (jitter) {
     case Jitter::kBrightness:
-      return blend_row(row, 0, draw.brightness);
+      return blend(row, 0, draw.brightness);
     case Jitter::kContrast:
-      return blend_row(row, mean, draw.contrast);
+      return blend(row, mean, draw.contrast);
     case Jitter::kSaturation:
-      return saturate_row(row, draw.saturation);
+      return saturate(row, draw.saturation);
     case Jitter::kHue:
-      return shift_hue_row(row, hue_shift(draw.hue));
+      return shift_hue(row, hue_shift(draw.hue));
+  }
+}
+
+/// As Pillow's statistics round it.
+int mean_luma(std::int64_t sum, int width, int height) {
+  return static_cast<int>(static_cast<double>(sum) / (static_cast<double>(width) * height) + 0.5);
+}
+
+/// `change(row)` for every row.
+template <class Change>
+void change_rows(Image& image, const Change& change) {
+  ColourRow row(static_cast<std::size_t>(image.width));
+  for (int y = 0; y < image.height; ++y) {
+    row.load_rgb(image.row(y));
+    change(row);
+    row.store_rgb(image.row(y));
   }
 }
 
 }  // namespace
 
 Image augment(const Image& image, const AugmentDraw& draw, int size) {
-  PlanarImage result(resize_crop_planar(image, draw.crop, size, size), size, size);
+  std::vector<std::uint8_t> values = resize_crop_planar(image, draw.crop, size, size);
+  ColourRow row(static_cast<std::size_t>(size));
   // Contrast needs the mean of what the jitters before it made: one pass over the rows up to there and one from there
   // on.
   const auto contrast = std::find(draw.order.begin(), draw.order.end(), Jitter::kContrast);
-  for (int y = 0; y < size; ++y) {
-    if (draw.flip) flip_row(result.row(y));
-    for (auto jitter = draw.order.begin(); jitter != contrast; ++jitter) jitter_row(result.row(y), *jitter, draw, 0);
+  std::int64_t sum = 0;
+  std::uint8_t* place = values.data();
+  for (int y = 0; y < size; ++y, place += row.size()) {
+    row.load_planar(place, draw.flip);
+    for (auto jitter = draw.order.begin(); jitter != contrast; ++jitter) jitter_row(row, *jitter, draw, 0);
+    sum += luma_sum(row);
+    row.store_planar(place);
   }
-  const int mean = result.mean_luma();
-  for (int y = 0; y < size; ++y) {
-    for (auto jitter = contrast; jitter != draw.order.end(); ++jitter) jitter_row(result.row(y), *jitter, draw, mean);
-    if (draw.grayscale) grey_row(result.row(y));
+  const int mean = mean_luma(sum, size, size);
+  Image result(size, size);
+  place = values.data();
+  for (int y = 0; y < size; ++y, place += row.size()) {
+    row.load_planar(place, false);
+    for (auto jitter = contrast; jitter != draw.order.end(); ++jitter) jitter_row(row, *jitter, draw, mean);
+    if (draw.grayscale) to_grey(row);
+    row.store_rgb(result.row(y));
   }
-  return result.join();
+  return result;
 }
 
 void adjust_brightness(Image& image, float factor) {
-  change_rows(image, [=](ColourRow row) { blend_row(row, 0, factor); });
+  change_rows(image, [=](ColourRow& row) { blend(row, 0, factor); });
 }
 
 void adjust_contrast(Image& image, float factor) {
-  const int mean = PlanarImage(image).mean_luma();
-  change_rows(image, [=](ColourRow row) { blend_row(row, mean, factor); });
+  std::int64_t sum = 0;
+  change_rows(image, [&](ColourRow& row) { sum += luma_sum(row); });
+  const int mean = mean_luma(sum, image.width, image.height);
+  change_rows(image, [=](ColourRow& row) { blend(row, mean, factor); });
 }
 
 void adjust_saturation(Image& image, float factor) {
-  change_rows(image, [=](ColourRow row) { saturate_row(row, factor); });
+  change_rows(image, [=](ColourRow& row) { saturate(row, factor); });
 }
 
 void adjust_hue(Image& image, double turns) {
-  change_rows(image, [=](ColourRow row) { shift_hue_row(row, hue_shift(turns)); });
+  change_rows(image, [=](ColourRow& row) { shift_hue(row, hue_shift(turns)); });
 }
 
-void to_grayscale(Image& image) { change_rows(image, grey_row); }
+void to_grayscale(Image& image) { change_rows(image, to_grey); }
 
-void flip_horizontally(Image& image) { change_rows(image, flip_row); }
+void flip_horizontally(Image& image) {
+  for (int y = 0; y < image.height; ++y) {
+    std::uint8_t* row = image.row(y);
+    for (int left = 0, right = image.width - 1; left < right; ++left, --right)
+      std::swap_ranges(row + 3 * left, row + 3 * left + 3, row + 3 * right);
+  }
+}
 
 }  // namespace dgsam

@@ -43,31 +43,36 @@ std::array<std::uint8_t, 3> pillow_shift_hue(std::array<std::uint8_t, 3> rgb, in
 // kStep 1 checks every colour, each with one shift; 7 visits every value of every channel and every shift.
 TEST_CASE("the vectorised hue shift equals Pillow's formula over the cube of colours, for every shift") {
   constexpr std::uint32_t kStep = 7, kColours = 1 << 24;
-  constexpr std::size_t kRow = 4096;
-  std::array<std::vector<std::uint8_t>, 3> before, after;
-  std::uint32_t colour = 0;
-  int wrong = 0;
-  for (int shift = 0; colour < kColours; shift = (shift + 101) & 255) {
-    for (auto& channel : before) channel.clear();
-    for (; before[0].size() < kRow && colour < kColours; colour += kStep)
-      for (std::size_t c = 0; c < 3; ++c) before[c].push_back(static_cast<std::uint8_t>(colour >> 8 * c));
-    after = before;
-    shift_hue_row({after[0].data(), after[1].data(), after[2].data(), after[0].size()}, shift);
-    for (std::size_t i = 0; i < before[0].size(); ++i)
-      wrong += pillow_shift_hue({before[0][i], before[1][i], before[2][i]}, shift) !=
-               std::array{after[0][i], after[1][i], after[2][i]};
+  ColourRow row(4096);
+  std::vector<std::uint8_t> before(row.size()), after(row.size());
+  int wrong = 0, shift = 0;
+  for (std::uint32_t colour = 0; colour < kColours; shift = (shift + 101) & 255) {
+    for (std::size_t i = 0; i < row.size(); i += 3, colour += kStep)  // past the last colour it starts again
+      for (std::size_t c = 0; c < 3; ++c) before[i + c] = static_cast<std::uint8_t>(colour >> 8 * c);
+    row.load_rgb(before.data());
+    shift_hue(row, shift);
+    row.store_rgb(after.data());
+    for (std::size_t i = 0; i < row.size(); i += 3)
+      wrong += pillow_shift_hue({before[i], before[i + 1], before[i + 2]}, shift) !=
+               std::array{after[i], after[i + 1], after[i + 2]};
   }
   CHECK(wrong == 0);
 }
 
-TEST_CASE("channels split and joined again are the same bytes, whatever the width") {
+TEST_CASE("a row loaded and stored again is the same bytes, in either arrangement, whatever the width") {
   for (const std::size_t width : {1, 15, 16, 17, 67}) {
-    std::vector<std::uint8_t> rgb(3 * width), planar(3 * width), joined(3 * width);
+    std::vector<std::uint8_t> rgb(3 * width), planar(3 * width), again(3 * width);
     for (std::size_t i = 0; i < rgb.size(); ++i) rgb[i] = static_cast<std::uint8_t>(i * 37);
-    const ColourRow row{planar.data(), planar.data() + width, planar.data() + 2 * width, width};
-    split_channels(rgb.data(), row);
-    join_channels(row, joined.data());
+    ColourRow row(width);
+    row.load_rgb(rgb.data());
+    row.store_planar(planar.data());
     CHECK(planar[width] == rgb[1]);
-    CHECK(joined == rgb);
+    row.load_planar(planar.data(), false);
+    row.store_rgb(again.data());
+    CHECK(again == rgb);
+    row.load_planar(planar.data(), true);
+    row.store_rgb(again.data());
+    CHECK(again[0] == rgb[3 * width - 3]);
+    CHECK(again[3 * width - 1] == rgb[2]);
   }
 }
