@@ -102,6 +102,7 @@ TEST_CASE("DomainNet with its duplicates fails, and the list of duplicates names
       write_bytes(dir / "list.txt", "clipart/" + first + "/345.png\r\n\nclipart/" + second + "/346.png\nclipart/" +
                                         second + "/999.png\nreal/" + first + "/345.png\n");
   const DatasetCheck check = checked(spec, dir / spec.root, {2, list});
+  CHECK(!check.as_published());
   CHECK(!check.passed());
   CHECK(mentions(check.counts, "duplicates have not been removed"));
   REQUIRE(check.found(FileProblem::duplicate) == 2);
