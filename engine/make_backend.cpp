@@ -20,7 +20,8 @@ std::unique_ptr<Backend> make_backend(const std::string& device, const BackendOp
   require(device == "cpu" || device == "cuda" || device == "auto", "unknown device \"", device,
           "\"; use auto, cpu or cuda");
   if constexpr (kHaveCuda) {
-    if (device == "cuda" || (device == "auto" && cuda_problem().empty())) return make_cuda_backend();
+    // Not for auto: its convolutions are plain loops, slower than oneDNN's, and it has never run on a GPU.
+    if (device == "cuda") return make_cuda_backend();
   }
   require(device != "cuda", "device cuda: this program was built without CUDA; use --device cpu");
   return make_cpu_backend({options.threads}, options.onednn);

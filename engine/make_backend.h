@@ -13,7 +13,7 @@ struct BackendOptions {
   bool onednn = true;  ///< CPU: use oneDNN where it was built; false: our own loops only
 };
 
-/// `device` is "cpu", "cuda" or "auto" (cuda if it was built and a device is present, else cpu). Throws Error for
+/// `device` is "cpu", "cuda" or "auto" (cpu, as long as the CUDA backend is not for training). Throws Error for
 /// another name and for a device that this build or machine lacks.
 std::unique_ptr<Backend> make_backend(const std::string& device, const BackendOptions& options = {});
 

@@ -30,7 +30,7 @@ void add_eval_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--precision", options->place.precision, "Of activations: f32, bf16 or f64 [the training's]")
       ->check(CLI::IsMember({"f32", "bf16", "f64"}));
-  command->add_option("--device", options->place.device, "auto: cuda if there is one")
+  command->add_option("--device", options->place.device, "auto: the CPU; cuda is not for training yet")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
   command->add_option("--json", *json, "Write everything to this file");

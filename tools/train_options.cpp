@@ -153,7 +153,8 @@ void add_run_options(CLI::App& command, TrainConfig& config) {
   add_value(command, "--sharpness-images", config.sharpness_images,
             "Images per domain for the one-step sharpness at the end of the run; 0: do not measure")
       ->group(kGroup);
-  add_choice(command, "--device", config.device, "auto: cuda if there is one", {"auto", "cpu", "cuda"})->group(kGroup);
+  add_choice(command, "--device", config.device, "auto: the CPU; cuda is not for training yet", {"auto", "cpu", "cuda"})
+      ->group(kGroup);
   add_choice(command, "--precision", config.precision,
              "Of activations. bf16 keeps parameters, statistics and sums in f32; f64 is for checking",
              {"f32", "bf16", "f64"})
