@@ -33,7 +33,7 @@ Patches<T> patches_of(const Tensor& x, const Tensor& w, const Tensor& y, const C
 
 /// Calls store(offset, first, length) for the runs of channels [c, c + count) of one pixel.
 template <class Store>
-void for_each_run(const Image& image, std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
+void for_each_run(const ImageExtent& image, std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
                   std::int64_t count, const Store& store) {
   for (std::int64_t first = 0; first < count;) {
     const std::int64_t length = std::min(count - first, image.run(c + first));
@@ -52,7 +52,7 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const
   check_optional("conv2d", "z", z, y.type);
   with_type(x.dtype(), "conv2d", [&]<class T>() {
     using S = Master<T>;
-    const Image out = image_of(y);
+    const ImageExtent out = image_of(y);
     const std::int64_t depth = w.elements() / std::max<std::int64_t>(1, out.channels);
     const GemmExtents extents{out.images * out.height * out.width, out.channels, depth, depth};
     const S* bias = b ? b.as<S>() : nullptr;
@@ -85,7 +85,7 @@ void CpuBackend::conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tenso
   check("conv2d_data_grad", "w", w, {dx.dtype(), w.shape()});
   with_type(dx.dtype(), "conv2d_data_grad", [&]<class T>() {
     using S = Master<T>;
-    const Image in = image_of(dx), out = image_of(dy);
+    const ImageExtent in = image_of(dx), out = image_of(dy);
     T* to = dx.as<T>();
     for (int index = 0; index < spec.stride * spec.stride; ++index) {
       const Phase vertical(index / spec.stride, in.height, w.shape()[1], spec);

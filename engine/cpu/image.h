@@ -8,7 +8,7 @@
 namespace dgsam {
 
 /// Any element of an image by its coordinates.
-struct Image {
+struct ImageExtent {
   std::int64_t images, height, width, channels;
   bool blocked;
 
@@ -20,15 +20,15 @@ struct Image {
   std::int64_t run(std::int64_t c) const { return blocked ? kBlock - c % kBlock : channels - c; }
 };
 
-inline Image image_of(const Tensor& x) {
+inline ImageExtent image_of(const Tensor& x) {
   const Shape& shape = x.shape();
   return {shape[0], shape[1], shape[2], shape[3], x.type.layout == Layout::blocked16};
 }
 
 /// The dense image that has the same bytes: N·C/16 images of 16 channels for a blocked one. For operations that treat
 /// all channels alike.
-inline Image plane_of(const Tensor& x) {
-  Image image = image_of(x);
+inline ImageExtent plane_of(const Tensor& x) {
+  ImageExtent image = image_of(x);
   if (image.blocked) image = {image.images * (image.channels / kBlock), image.height, image.width, kBlock, false};
   return image;
 }

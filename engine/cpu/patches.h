@@ -21,7 +21,7 @@ struct Patches {
     std::int64_t n, h, w;
 
     Run<T> run(std::int64_t column) const {
-      const Image& image = patches->image;
+      const ImageExtent& image = patches->image;
       const std::int64_t c = column % image.channels, tap = column / image.channels;
       const std::int64_t s = tap % patches->window_width;
       const std::int64_t row = h + patches->direction * (tap / patches->window_width);
@@ -42,7 +42,7 @@ struct Patches {
   }
 
   const T* data;
-  Image image;
+  ImageExtent image;
   std::int64_t grid_height, grid_width, window_width;
   std::int64_t step, offset_h, offset_w, direction;
 };
@@ -50,7 +50,7 @@ struct Patches {
 /// An image as a matrix of pixels by channels.
 template <class T>
 Patches<T> pixels_of(const Tensor& x) {
-  const Image image = image_of(x);
+  const ImageExtent image = image_of(x);
   return {x.as<T>(), image, image.height, image.width, 1, 1, 0, 0, 1};
 }
 

@@ -31,8 +31,8 @@ Range taps_inside(std::int64_t start, std::int64_t kernel, std::int64_t extent) 
 
 /// One output pixel, `lanes` channels. x points at pixel (0, 0) of the image; the window starts at (h0, w0).
 template <class T, class Lanes>
-void max_pixel(const T* x, const Image& in, std::int64_t h0, std::int64_t w0, std::int64_t kernel, Lanes lanes, T* y,
-               std::uint8_t* winner) {
+void max_pixel(const T* x, const ImageExtent& in, std::int64_t h0, std::int64_t w0, std::int64_t kernel, Lanes lanes,
+               T* y, std::uint8_t* winner) {
   const Range rows = taps_inside(h0, kernel, in.height), columns = taps_inside(w0, kernel, in.width);
   Master<T> best[kStrip];
   std::int32_t position[kStrip];
@@ -56,8 +56,8 @@ void max_pixel(const T* x, const Image& in, std::int64_t h0, std::int64_t w0, st
 
 /// sums = the gradient of one image. reach[tap] is the distance of a window's tap from its first one.
 template <class T>
-void scatter(const T* dy, const std::uint8_t* winner, const Image& in, const Image& out, const PoolSpec& spec,
-             const Reach& reach, Master<T>* sums) {
+void scatter(const T* dy, const std::uint8_t* winner, const ImageExtent& in, const ImageExtent& out,
+             const PoolSpec& spec, const Reach& reach, Master<T>* sums) {
   std::fill_n(sums, in.height * in.width * in.channels, Master<T>{0});
   for (std::int64_t p = 0; p < out.height; ++p) {
     for (std::int64_t q = 0; q < out.width; ++q) {
@@ -87,7 +87,7 @@ void check_pooling(const char* op, const Tensor& x, const Tensor& y, const Tenso
 
 void CpuBackend::max_pool(const Tensor& x, const Tensor& y, const Tensor& winner, const PoolSpec& spec) {
   check_pooling("max_pool", x, y, winner, spec);
-  const Image in = plane_of(x), out = plane_of(y);
+  const ImageExtent in = plane_of(x), out = plane_of(y);
   with_type(x.dtype(), "max_pool", [&]<class T>() {
     const T* from = x.as<T>();
     T* to = y.as<T>();
@@ -110,7 +110,7 @@ void CpuBackend::max_pool(const Tensor& x, const Tensor& y, const Tensor& winner
 
 void CpuBackend::max_pool_grad(const Tensor& dy, const Tensor& winner, const Tensor& dx, const PoolSpec& spec) {
   check_pooling("max_pool_grad", dx, dy, winner, spec);
-  const Image in = plane_of(dx), out = plane_of(dy);
+  const ImageExtent in = plane_of(dx), out = plane_of(dy);
   const std::int64_t in_elements = in.height * in.width * in.channels;
   const std::int64_t out_elements = out.height * out.width * out.channels;
   Reach reach;
