@@ -43,7 +43,7 @@ BmpHeader read_header(const ImageBytes& in) {
     header.colours = in.u32(46);
   }
   if (header.colours == 0) header.colours = std::size_t{1} << std::min(header.bits, 8);
-  // As Pillow reads files whose writer forgot the palette.
+  // Pixels cannot begin before the palette ends: such files are read as Pillow reads them.
   if (header.bits <= 8 && header.pixels <= header.body)
     header.pixels = header.body + header.colours * header.colour_bytes;
   return header;

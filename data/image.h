@@ -32,11 +32,12 @@ struct DecodeReport {
   bool truncated = false;  // a JPEG whose data end before its last row is complete
 };
 
-/// Decodes a JPEG, PNG, BMP, PNM or GIF (first frame) file. The content decides the format, not the extension.
-/// Grey, palette, 16-bit (high byte), alpha (dropped) and CMYK become RGB; EXIF orientation is not applied.
-/// JPEGs are decoded by libjpeg as PIL does (accurate integer DCT, smooth chroma upsampling) where the build found it,
-/// else by stb_image, which differs by a few grey levels. A JPEG cut short after its header is decoded as far as it
-/// goes, as PIL does with LOAD_TRUNCATED_IMAGES (not by stb_image); `report`, if given, says so.
+/// Decodes a JPEG, PNG, BMP (uncompressed), binary PNM or GIF (first frame) file, to the bytes that Pillow 9.4's
+/// convert("RGB") gives: alpha is dropped, 16-bit grey is cut at 255, other 16-bit values keep their high byte, EXIF
+/// orientation is not applied. The content decides the format, not the extension.
+/// JPEGs are decoded by libjpeg with Pillow's settings where the build found it, else by stb_image, which differs by a
+/// few grey levels. A JPEG cut short after its header is decoded as far as it goes, as Pillow does with
+/// LOAD_TRUNCATED_IMAGES (not by stb_image); `report`, if given, says so.
 /// Throws Error naming the path for a missing, empty or undecodable file and for any other truncated one.
 Image decode_image(const std::filesystem::path& path, DecodeReport* report = nullptr);
 
