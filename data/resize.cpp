@@ -77,7 +77,7 @@ void weighted_sum(const std::uint8_t* in, std::size_t stride, const std::int32_t
   for (Sums& part : sums) part = Sums{} + (1 << (kFractionBits - 1));
   for (int t = 0; t < taps; ++t, in += stride) {
     for (std::size_t p = 0; p < sums.size(); ++p) {
-      Sums values;
+      Sums values{};
       for (std::size_t i = 0; i < kSumLanes; ++i) values[i] = in[p * kSumLanes + i];
       sums[p] += values * weights[t];
     }
