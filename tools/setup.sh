@@ -7,7 +7,7 @@ usage() {
 Usage: tools/setup.sh [--build] [--demo] [--peer]
   --build  compiler, CMake and libraries: what tools/test.sh needs
   --demo   the demo's photographs (Fashion-MNIST)
-  --peer   PyTorch, only for tools/compare_torch.py
+  --peer   PyTorch, only for tools/compare_torch.py and tools/compare_torchvision.py
 Without an option: --build --demo.
 END
 }
@@ -26,7 +26,9 @@ libzip-dev PyTorch's weight files
 zlib1g-dev reads compressed data sets
 doctest-dev tests"
 demo_packages="dataset-fashion-mnist 70,000 photographs for the demo"
-peer_packages="python3-torch PyTorch, to compare with"
+peer_packages="\
+python3-torch PyTorch, to compare with
+python3-torchvision its image transforms, to compare with"
 
 wanted=""
 for option in "$@"; do
