@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -146,6 +147,53 @@ TEST_CASE("batch statistics, every domain as a source, f64, bf16 and the plain b
     if (precision == "f64") reference = loss;
     CHECK(loss == doctest::Approx(reference).epsilon(precision == "bf16" ? 3e-2 : 1e-4));
   }
+}
+
+TEST_CASE("a protocol decides the defaults per data set, and flags that are given win") {
+  const auto defaults = [](const std::string& protocol, const std::string& dataset, std::set<std::string> given = {}) {
+    TrainConfig config;
+    config.protocol = protocol;
+    config.dataset = dataset;
+    config.steps = 7;
+    apply_defaults(config, given);
+    return config;
+  };
+  const TrainConfig swad = defaults("swad", "DomainNet"), domainbed = defaults("domainbed-2020", "DomainNet");
+  CHECK(swad.steps == 15001);
+  CHECK(swad.eval_mode == "fast");
+  CHECK(!swad.val_augment);
+  CHECK(swad.oracle == "best");
+  CHECK(domainbed.steps == 5001);
+  CHECK(domainbed.eval_every == 1000);
+  CHECK(domainbed.eval_mode == "all");
+  CHECK(domainbed.val_augment);
+  CHECK(!domainbed.eval_last);
+  CHECK(domainbed.oracle == "last");
+  CHECK(defaults("domainbed-2020", "PACS").eval_every == 300);
+  CHECK(defaults("swad", "DomainNet", {"steps"}).steps == 7);
+  CHECK(defaults("swad", "ColoredMNIST").channels == 2);
+}
+
+TEST_CASE("DomainBed 2020's choices: sources evaluated augmented and whole, no evaluation for the end's sake") {
+  const TinyFolder folder;
+  TrainConfig config = folder.config("erm", "domainbed");
+  config.augment = "standard";
+  config.val_augment = true;
+  config.eval_mode = "all";
+  config.eval_last = false;
+  config.oracle = "last";
+  config.steps = 4;
+  Trainer(config).run();
+  const auto results = lines_of(folder.path("domainbed/results.jsonl"));
+  REQUIRE(results.size() == 2);  // steps 0 and 2, and not the last one, 3
+  CHECK(results[1].contains("env0_in_acc"));
+  const auto summary = nlohmann::json::parse(read_bytes(folder.path("domainbed/summary.json")));
+  CHECK(summary["selection"]["test_domain_validation"]["step"] == 2);
+  config.val_augment = false;
+  config.out = folder.path("plain");
+  Trainer(config).run();
+  CHECK(lines_of(folder.path("plain/results.jsonl"))[1]["env0_out_loss"] != results[1]["env0_out_loss"]);
+  CHECK(lines_of(folder.path("plain/results.jsonl"))[1]["env1_out_loss"] == results[1]["env1_out_loss"]);
 }
 
 TEST_CASE("a loss that is not finite stops the run and names step, domain and checkpoint") {
