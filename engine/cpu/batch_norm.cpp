@@ -1,9 +1,9 @@
 #include <cmath>
 
-#include "engine/core/operands.h"
 #include "engine/cpu/channels.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/math/normalisation.h"
+#include "engine/operand_checks.h"
 
 namespace dgsam {
 namespace {
@@ -21,15 +21,7 @@ void CpuBackend::batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& 
   constexpr const char* kOp = "batch_norm";
   check_image(kOp, "x", x);
   const ChannelView view = channel_view(x);
-  const Type vector{master_of(x.dtype()), {view.channels()}};
-  check(kOp, "gamma", gamma, vector);
-  check(kOp, "beta", beta, vector);
-  check(kOp, "running_mean", running_mean, vector);
-  check(kOp, "running_var", running_var, vector);
-  check(kOp, "counters", counters, {DType::i64, {kStepCounters}});
-  check(kOp, "y", y, x.type);
-  check(kOp, "mean", mean, vector);
-  check(kOp, "invstd", invstd, vector);
+  check_batch_norm(kOp, x, gamma, beta, running_mean, running_var, counters, y, mean, invstd);
   const std::int64_t channels = view.channels();
   const auto count = static_cast<double>(view.images * view.pixels);
   const bool moves = moves_running_statistics(spec.running, counters);
@@ -72,14 +64,7 @@ void CpuBackend::batch_norm_grad(const Tensor& x, const Tensor& gamma, const Ten
   constexpr const char* kOp = "batch_norm_grad";
   check_image(kOp, "x", x);
   const ChannelView view = channel_view(x);
-  const Type vector{master_of(x.dtype()), {view.channels()}};
-  check(kOp, "gamma", gamma, vector);
-  check(kOp, "mean", mean, vector);
-  check(kOp, "invstd", invstd, vector);
-  check(kOp, "dy", dy, x.type);
-  check(kOp, "dx", dx, x.type);
-  check(kOp, "dgamma", dgamma, vector);
-  check(kOp, "dbeta", dbeta, vector);
+  check_batch_norm_grad(kOp, x, gamma, mean, invstd, dy, dx, dgamma, dbeta);
   const std::int64_t channels = view.channels();
   with_type(x.dtype(), kOp, [&]<class T>() {
     using S = Master<T>;

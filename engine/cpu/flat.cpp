@@ -2,11 +2,11 @@
 // 28 (adam) and 20 (sgd with momentum).
 #include <cmath>
 
-#include "engine/core/operands.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/parallel.h"
 #include "engine/math/ascent.h"
 #include "engine/math/optimizer.h"
+#include "engine/operand_checks.h"
 
 namespace dgsam {
 namespace {
@@ -30,11 +30,6 @@ double sum_of_squares(const T* x, std::int64_t count) {
   double sum = 0;
   for (const double part : lane) sum += part;
   return sum;
-}
-
-const double* read_scalars(const char* op, const Tensor& scalars) {
-  check(op, "scalars", scalars, {DType::f64, {kOptimizerScalars}});
-  return scalars.as<double>();
 }
 
 }  // namespace
@@ -70,9 +65,7 @@ void CpuBackend::axpby(double alpha, const Tensor& x, double beta, const Tensor&
 
 void CpuBackend::ascend(const Tensor& theta, const Tensor& g, const Tensor& norm, double rho, double eps,
                         const Tensor& out) {
-  check("ascend", "g", g, theta.type);
-  check("ascend", "norm", norm, {DType::f64, {}});
-  check("ascend", "out", out, theta.type);
+  check_ascend(theta, g, norm, out);
   with_master(theta.dtype(), "ascend", [&]<class T>() {
     const auto scale = static_cast<T>(ascent_scale(*norm.as<double>(), rho, eps));
     const T *from = theta.as<T>(), *gradient = g.as<T>();
@@ -83,10 +76,8 @@ void CpuBackend::ascend(const Tensor& theta, const Tensor& g, const Tensor& norm
 
 void CpuBackend::adam(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& m,
                       const Tensor& v, const Tensor& scalars, const AdamSpec& spec) {
-  check("adam", "gradient", gradient, theta.type);
-  check("adam", "m", m, theta.type);
-  check("adam", "v", v, theta.type);
-  const double* scalar = read_scalars("adam", scalars);
+  check_adam(theta, gradient, m, v, scalars);
+  const double* scalar = scalars.as<double>();
   with_master(theta.dtype(), "adam", [&]<class T>() {
     const AdamStep<T> step =
         adam_step<T>(spec, gradient_scale, scalar[kLearningRate], scalar[kBiasCorrection1], scalar[kBiasCorrection2]);
@@ -99,10 +90,8 @@ void CpuBackend::adam(const Tensor& theta, const Tensor& gradient, double gradie
 
 void CpuBackend::sgd(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& velocity,
                      const Tensor& scalars, const SgdSpec& spec) {
-  check("sgd", "gradient", gradient, theta.type);
-  check_optional("sgd", "velocity", velocity, theta.type);
-  require(velocity || spec.momentum == 0, "sgd: momentum ", spec.momentum, " needs a velocity");
-  const double* scalar = read_scalars("sgd", scalars);
+  check_sgd(theta, gradient, velocity, scalars, spec);
+  const double* scalar = scalars.as<double>();
   with_master(theta.dtype(), "sgd", [&]<class T>() {
     const SgdStep<T> step = sgd_step<T>(spec, gradient_scale, scalar[kLearningRate]);
     const T* g = gradient.as<T>();

@@ -1,9 +1,9 @@
 // Frozen batch norm folded into the weights before it: over parameters only, one row of R·S·C weights per channel.
 #include <cmath>
 
-#include "engine/core/operands.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/parallel.h"
+#include "engine/operand_checks.h"
 
 namespace dgsam {
 namespace {
@@ -35,13 +35,7 @@ void CpuBackend::fold_batch_norm(const Tensor& w, const Tensor& gamma, const Ten
                                  const Tensor& var, double eps, const Tensor& folded_w, const Tensor& folded_b) {
   constexpr const char* kOp = "fold_batch_norm";
   const std::int64_t outputs = w.shape()[0], row = w.elements() / std::max<std::int64_t>(1, outputs);
-  const Type vector{w.dtype(), {outputs}};
-  check(kOp, "gamma", gamma, vector);
-  check(kOp, "beta", beta, vector);
-  check(kOp, "mean", mean, vector);
-  check(kOp, "var", var, vector);
-  check(kOp, "folded_w", folded_w, {folded_w.dtype(), w.shape()});
-  check(kOp, "folded_b", folded_b, vector);
+  check_fold_batch_norm(kOp, w, gamma, beta, mean, var, folded_w, folded_b);
   with_master(w.dtype(), kOp, [&]<class S>() {
     with_type(folded_w.dtype(), kOp, [&]<class T>() {
       const S *from = w.as<S>(), *scale = gamma.as<S>(), *variance = var.as<S>();
@@ -65,15 +59,7 @@ void CpuBackend::fold_batch_norm_grad(const Tensor& w, const Tensor& gamma, cons
                                       const Tensor& dgamma, const Tensor& dbeta) {
   constexpr const char* kOp = "fold_batch_norm_grad";
   const std::int64_t outputs = w.shape()[0], row = w.elements() / std::max<std::int64_t>(1, outputs);
-  const Type vector{w.dtype(), {outputs}};
-  check(kOp, "gamma", gamma, vector);
-  check(kOp, "mean", mean, vector);
-  check(kOp, "var", var, vector);
-  check(kOp, "dfw", dfw, w.type);
-  check(kOp, "dfb", dfb, vector);
-  check(kOp, "dw", dw, w.type);
-  check(kOp, "dgamma", dgamma, vector);
-  check(kOp, "dbeta", dbeta, vector);
+  check_fold_batch_norm_grad(kOp, w, gamma, mean, var, dfw, dfb, dw, dgamma, dbeta);
   with_master(w.dtype(), kOp, [&]<class S>() {
     const S *weights = w.as<S>(), *scale = gamma.as<S>(), *centre = mean.as<S>(), *variance = var.as<S>();
     const S *folded = dfw.as<S>(), *folded_bias = dfb.as<S>();

@@ -1,25 +1,13 @@
 // Group norm by way of sums per image and channel, which are then added up within each group.
 #include <cmath>
 
-#include "engine/core/operands.h"
 #include "engine/cpu/channels.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/math/normalisation.h"
+#include "engine/operand_checks.h"
 
 namespace dgsam {
 namespace {
-
-/// What both directions rely on.
-void check_group_norm(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& invstd,
-                      int groups) {
-  check_image(op, "x", x);
-  const DType master = master_of(x.dtype());
-  const std::int64_t images = x.shape()[0], channels = x.shape()[3];
-  require(groups > 0 && channels % groups == 0, op, ": ", channels, " channels do not make ", groups, " equal groups");
-  check(op, "gamma", gamma, {master, {channels}});
-  check(op, "mean", mean, {master, {images, groups}});
-  check(op, "invstd", invstd, {master, {images, groups}});
-}
 
 /// The sum of value(c) over the channels of group g.
 template <class Value>
@@ -33,6 +21,7 @@ double group_sum(std::int64_t g, std::int64_t group_channels, const Value& value
 
 void CpuBackend::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& y,
                             const Tensor& mean, const Tensor& invstd, int groups, double eps) {
+  check_image("group_norm", "x", x);
   check_group_norm("group_norm", x, gamma, mean, invstd, groups);
   check("group_norm", "beta", beta, gamma.type);
   check("group_norm", "y", y, x.type);
@@ -76,6 +65,7 @@ void CpuBackend::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& 
 void CpuBackend::group_norm_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& invstd,
                                  const Tensor& dy, const Tensor& dx, const Tensor& dgamma, const Tensor& dbeta,
                                  int groups) {
+  check_image("group_norm_grad", "x", x);
   check_group_norm("group_norm_grad", x, gamma, mean, invstd, groups);
   check("group_norm_grad", "dy", dy, x.type);
   check("group_norm_grad", "dx", dx, x.type);

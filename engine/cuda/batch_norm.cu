@@ -8,6 +8,7 @@
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "engine/cuda/images.h"
 #include "engine/math/normalisation.h"
+#include "engine/operand_checks.h"
 
 namespace dgsam {
 namespace {
@@ -130,15 +131,7 @@ void CudaKernelBackend::batch_norm(const Tensor& x, const Tensor& gamma, const T
                                    const Tensor& mean, const Tensor& invstd, const BatchNormSpec& spec) {
   constexpr const char* kOp = "batch_norm";
   check_dense_image(kOp, "x", x);
-  const Type vector{master_of(x.dtype()), {x.shape()[3]}};
-  check(kOp, "gamma", gamma, vector);
-  check(kOp, "beta", beta, vector);
-  check(kOp, "running_mean", running_mean, vector);
-  check(kOp, "running_var", running_var, vector);
-  check(kOp, "counters", counters, {DType::i64, {kStepCounters}});
-  check(kOp, "y", y, x.type);
-  check(kOp, "mean", mean, vector);
-  check(kOp, "invstd", invstd, vector);
+  check_batch_norm(kOp, x, gamma, beta, running_mean, running_var, counters, y, mean, invstd);
   with_type(x.dtype(), kOp, [&]<class T>() {
     using S = Master<T>;
     constexpr int kLanes = kWordLanes<T>;
@@ -161,14 +154,7 @@ void CudaKernelBackend::batch_norm_grad(const Tensor& x, const Tensor& gamma, co
                                         const Tensor& dy, const Tensor& dx, const Tensor& dgamma, const Tensor& dbeta) {
   constexpr const char* kOp = "batch_norm_grad";
   check_dense_image(kOp, "x", x);
-  const Type vector{master_of(x.dtype()), {x.shape()[3]}};
-  check(kOp, "gamma", gamma, vector);
-  check(kOp, "mean", mean, vector);
-  check(kOp, "invstd", invstd, vector);
-  check(kOp, "dy", dy, x.type);
-  check(kOp, "dx", dx, x.type);
-  check(kOp, "dgamma", dgamma, vector);
-  check(kOp, "dbeta", dbeta, vector);
+  check_batch_norm_grad(kOp, x, gamma, mean, invstd, dy, dx, dgamma, dbeta);
   with_type(x.dtype(), kOp, [&]<class T>() {
     using S = Master<T>;
     constexpr int kLanes = kWordLanes<T>;

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/core/operands.h"
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "engine/cuda/map.h"
 #include "engine/cuda/shared.h"
 #include "engine/math/ascent.h"
 #include "engine/math/optimizer.h"
+#include "engine/operand_checks.h"
 
 namespace dgsam {
 namespace {
@@ -140,11 +140,6 @@ struct Sgd {
   }
 };
 
-const double* read_scalars(const char* op, const Tensor& scalars) {
-  check(op, "scalars", scalars, {DType::f64, {kOptimizerScalars}});
-  return scalars.as<double>();
-}
-
 }  // namespace
 
 void CudaKernelBackend::norm(const Tensor& x, const Tensor& out) {
@@ -175,9 +170,7 @@ void CudaKernelBackend::axpby(double alpha, const Tensor& x, double beta, const 
 
 void CudaKernelBackend::ascend(const Tensor& theta, const Tensor& g, const Tensor& norm, double rho, double eps,
                                const Tensor& out) {
-  check("ascend", "g", g, theta.type);
-  check("ascend", "norm", norm, {DType::f64, {}});
-  check("ascend", "out", out, theta.type);
+  check_ascend(theta, g, norm, out);
   with_master(theta.dtype(), "ascend", [&]<class T>() {
     const Ascend<T> body{theta.as<T>(), g.as<T>(), norm.as<double>(), rho, eps, out.as<T>()};
     map<kWordLanes<T>>(queue(), "ascend", theta.elements(), words_at(body.theta, body.g, body.out), body);
@@ -186,10 +179,8 @@ void CudaKernelBackend::ascend(const Tensor& theta, const Tensor& g, const Tenso
 
 void CudaKernelBackend::adam(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& m,
                              const Tensor& v, const Tensor& scalars, const AdamSpec& spec) {
-  check("adam", "gradient", gradient, theta.type);
-  check("adam", "m", m, theta.type);
-  check("adam", "v", v, theta.type);
-  const double* scalar = read_scalars("adam", scalars);
+  check_adam(theta, gradient, m, v, scalars);
+  const double* scalar = scalars.as<double>();
   with_master(theta.dtype(), "adam", [&]<class T>() {
     const Adam<T> body{spec, gradient_scale, scalar, gradient.as<T>(), theta.as<T>(), m.as<T>(), v.as<T>()};
     map<kWordLanes<T>>(queue(), "adam", theta.elements(), words_at(body.gradient, body.theta, body.m, body.v), body);
@@ -198,10 +189,8 @@ void CudaKernelBackend::adam(const Tensor& theta, const Tensor& gradient, double
 
 void CudaKernelBackend::sgd(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& velocity,
                             const Tensor& scalars, const SgdSpec& spec) {
-  check("sgd", "gradient", gradient, theta.type);
-  check_optional("sgd", "velocity", velocity, theta.type);
-  require(velocity || spec.momentum == 0, "sgd: momentum ", spec.momentum, " needs a velocity");
-  const double* scalar = read_scalars("sgd", scalars);
+  check_sgd(theta, gradient, velocity, scalars, spec);
+  const double* scalar = scalars.as<double>();
   with_master(theta.dtype(), "sgd", [&]<class T>() {
     with_flags(
         [&]<bool has_velocity>() {

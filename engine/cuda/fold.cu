@@ -4,10 +4,10 @@
 // One warp per row of R·S·C weights. Bytes per weight: 6 (f32 to bf16) and 12.
 #include <cmath>
 
-#include "engine/core/operands.h"
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "engine/cuda/map.h"
 #include "engine/cuda/shared.h"
+#include "engine/operand_checks.h"
 
 namespace dgsam {
 namespace {
@@ -95,13 +95,7 @@ void CudaKernelBackend::fold_batch_norm(const Tensor& w, const Tensor& gamma, co
                                         const Tensor& var, double eps, const Tensor& folded_w, const Tensor& folded_b) {
   constexpr const char* kOp = "fold_batch_norm";
   const std::int64_t outputs = w.shape()[0], row = w.elements() / std::max<std::int64_t>(1, outputs);
-  const Type vector{w.dtype(), {outputs}};
-  check(kOp, "gamma", gamma, vector);
-  check(kOp, "beta", beta, vector);
-  check(kOp, "mean", mean, vector);
-  check(kOp, "var", var, vector);
-  check(kOp, "folded_w", folded_w, {folded_w.dtype(), w.shape()});
-  check(kOp, "folded_b", folded_b, vector);
+  check_fold_batch_norm(kOp, w, gamma, beta, mean, var, folded_w, folded_b);
   with_master(w.dtype(), kOp, [&]<class S>() {
     with_type(folded_w.dtype(), kOp, [&]<class T>() {
       const Fold<S, T> body{
@@ -117,15 +111,7 @@ void CudaKernelBackend::fold_batch_norm_grad(const Tensor& w, const Tensor& gamm
                                              const Tensor& dw, const Tensor& dgamma, const Tensor& dbeta) {
   constexpr const char* kOp = "fold_batch_norm_grad";
   const std::int64_t outputs = w.shape()[0], row = w.elements() / std::max<std::int64_t>(1, outputs);
-  const Type vector{w.dtype(), {outputs}};
-  check(kOp, "gamma", gamma, vector);
-  check(kOp, "mean", mean, vector);
-  check(kOp, "var", var, vector);
-  check(kOp, "dfw", dfw, w.type);
-  check(kOp, "dfb", dfb, vector);
-  check(kOp, "dw", dw, w.type);
-  check(kOp, "dgamma", dgamma, vector);
-  check(kOp, "dbeta", dbeta, vector);
+  check_fold_batch_norm_grad(kOp, w, gamma, mean, var, dfw, dfb, dw, dgamma, dbeta);
   with_master(w.dtype(), kOp, [&]<class S>() {
     const FoldGrad<S> body{{gamma.as<S>(), mean.as<S>(), var.as<S>(), eps},
                            w.as<S>(),

@@ -8,6 +8,7 @@
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "engine/cuda/images.h"
 #include "engine/math/normalisation.h"
+#include "engine/operand_checks.h"
 
 namespace dgsam {
 namespace {
@@ -183,17 +184,12 @@ struct NormaliseGrad {
   }
 };
 
-/// What both directions rely on.
-Groups check_group_norm(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& invstd,
-                        int groups) {
+Groups checked_groups(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& invstd,
+                      int groups) {
   check_dense_image(op, "x", x);
-  const DType master = master_of(x.dtype());
-  const std::int64_t images = x.shape()[0], channels = x.shape()[3];
-  require(groups > 0 && channels % groups == 0, op, ": ", channels, " channels do not make ", groups, " equal groups");
-  check(op, "gamma", gamma, {master, {channels}});
-  check(op, "mean", mean, {master, {images, groups}});
-  check(op, "invstd", invstd, {master, {images, groups}});
-  return {images, channels, groups, channels / groups};
+  check_group_norm(op, x, gamma, mean, invstd, groups);
+  const std::int64_t channels = x.shape()[3];
+  return {x.shape()[0], channels, groups, channels / groups};
 }
 
 std::size_t round_up(std::size_t bytes) { return (bytes + 15) / 16 * 16; }
@@ -203,7 +199,7 @@ std::size_t round_up(std::size_t bytes) { return (bytes + 15) / 16 * 16; }
 void CudaKernelBackend::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& y,
                                    const Tensor& mean, const Tensor& invstd, int group_count, double eps) {
   constexpr const char* kOp = "group_norm";
-  const Groups groups = check_group_norm(kOp, x, gamma, mean, invstd, group_count);
+  const Groups groups = checked_groups(kOp, x, gamma, mean, invstd, group_count);
   check(kOp, "beta", beta, gamma.type);
   check(kOp, "y", y, x.type);
   with_type(x.dtype(), kOp, [&]<class T>() {
@@ -232,7 +228,7 @@ void CudaKernelBackend::group_norm_grad(const Tensor& x, const Tensor& gamma, co
                                         const Tensor& dy, const Tensor& dx, const Tensor& dgamma, const Tensor& dbeta,
                                         int group_count) {
   constexpr const char* kOp = "group_norm_grad";
-  const Groups groups = check_group_norm(kOp, x, gamma, mean, invstd, group_count);
+  const Groups groups = checked_groups(kOp, x, gamma, mean, invstd, group_count);
   check(kOp, "dy", dy, x.type);
   check(kOp, "dx", dx, x.type);
   check(kOp, "dgamma", dgamma, gamma.type);

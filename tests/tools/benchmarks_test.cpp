@@ -47,10 +47,10 @@ class Workplace {
   TemporaryFolder folder_;
 };
 
-/// `count` images in every domain/class below `root`, under the folders' names in the download.
-void make_tree(const fs::path& root, const DatasetSpec& spec, int count, const std::vector<std::string>& folders = {}) {
+/// `count` images in every domain/class below `root`.
+void make_tree(const fs::path& root, const DatasetSpec& spec, int count) {
   for (std::size_t domain = 0; domain < spec.domains.size(); ++domain) {
-    const std::string& name = folders.empty() ? spec.domains[domain].name : folders[domain];
+    const std::string& name = spec.domains[domain].name;
     for (std::size_t label = 0; label < spec.classes.size(); ++label) {
       for (int i = 0; i < count; ++i) {
         make_image(root / name / spec.classes[label] / (std::to_string(i) + ".png"), label, domain * 100 + i);
@@ -119,28 +119,21 @@ void use(const Workplace& place, const DatasetSpec& spec) {
   CHECK(place.said().find("\"probability\"") != std::string::npos);
 }
 
-TEST_CASE("PACS: from the unpacked kfold folder to predictions") {
+/// For archives that unpack to `folder`/domain/class.
+void import_and_use(const std::string& name, const std::string& command, const std::string& folder, int count) {
   const Workplace place;
-  const DatasetSpec& spec = find_dataset("PACS");
-  make_tree(place.path("raw/kfold"), spec, 5);
-  place.expect(0, {"data", "import", "pacs", "--from", place.path("raw"), "--out", place.path("data")});
+  const DatasetSpec& spec = find_dataset(name);
+  make_tree(place.path("raw/" + folder), spec, count);
+  place.expect(0, {"data", "import", command, "--from", place.path("raw"), "--out", place.path("data")});
   use(place, spec);
 }
 
-TEST_CASE("VLCS: from the unpacked archive to predictions") {
-  const Workplace place;
-  const DatasetSpec& spec = find_dataset("VLCS");
-  make_tree(place.path("raw/VLCS"), spec, 5);
-  place.expect(0, {"data", "import", "vlcs", "--from", place.path("raw"), "--out", place.path("data")});
-  use(place, spec);
-}
+TEST_CASE("PACS: from the unpacked kfold folder to predictions") { import_and_use("PACS", "pacs", "kfold", 5); }
+
+TEST_CASE("VLCS: from the unpacked archive to predictions") { import_and_use("VLCS", "vlcs", "VLCS", 5); }
 
 TEST_CASE("OfficeHome: from the unpacked archive to predictions") {
-  const Workplace place;
-  const DatasetSpec& spec = find_dataset("OfficeHome");
-  make_tree(place.path("raw/OfficeHomeDataset_10072016"), spec, 2);
-  place.expect(0, {"data", "import", "office-home", "--from", place.path("raw"), "--out", place.path("data")});
-  use(place, spec);
+  import_and_use("OfficeHome", "office-home", "OfficeHomeDataset_10072016", 2);
 }
 
 TEST_CASE("DomainNet: from six unpacked archives and the list of duplicates to predictions") {
