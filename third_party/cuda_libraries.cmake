@@ -1,0 +1,37 @@
+# cuDNN and cuBLASLt, from the CUDA toolkit's folders or from Python's packages (nvidia-cudnn, nvidia-cublas). Where both
+# are found, the target dgsam_cuda_libraries is; where not, the CUDA backend makes do with its own kernels.
+execute_process(COMMAND python3 -c "import nvidia; print(';'.join(nvidia.__path__))"
+                OUTPUT_VARIABLE python_nvidia OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+set(cuda_library_folders ${CUDAToolkit_TARGET_DIR} ${CUDAToolkit_LIBRARY_ROOT} /usr/local/cuda)
+foreach(folder IN LISTS python_nvidia)
+  list(APPEND cuda_library_folders ${folder}/cudnn ${folder}/cublas ${folder}/cu${CUDAToolkit_VERSION_MAJOR})
+endforeach()
+find_path(DGSAM_CUDNN_INCLUDE cudnn_graph.h HINTS ${CUDAToolkit_INCLUDE_DIRS} ${cuda_library_folders}
+          PATH_SUFFIXES include)
+find_library(DGSAM_CUDNN NAMES cudnn libcudnn.so.9 HINTS ${CUDAToolkit_LIBRARY_DIR} ${cuda_library_folders}
+             PATH_SUFFIXES lib lib64)
+find_path(DGSAM_CUBLASLT_INCLUDE cublasLt.h HINTS ${CUDAToolkit_INCLUDE_DIRS} ${cuda_library_folders}
+          PATH_SUFFIXES include)
+set(cublaslt_soname libcublasLt.so.${CUDAToolkit_VERSION_MAJOR})
+find_library(DGSAM_CUBLASLT NAMES ${cublaslt_soname} HINTS ${CUDAToolkit_LIBRARY_DIR} ${cuda_library_folders}
+             PATH_SUFFIXES lib lib64)
+
+set(cudnn_version 0)
+if(DGSAM_CUDNN_INCLUDE)
+  file(STRINGS ${DGSAM_CUDNN_INCLUDE}/cudnn_version.h cudnn_defines REGEX "define CUDNN_(MAJOR|MINOR) ")
+  string(REGEX REPLACE "[^0-9]+([0-9]+)[^0-9]+([0-9]+).*" "\\1.\\2" cudnn_version "${cudnn_defines}")
+endif()
+
+# 9.8: plans without a device, which the tests build.
+if(DGSAM_CUDNN AND DGSAM_CUBLASLT AND DGSAM_CUBLASLT_INCLUDE AND cudnn_version VERSION_GREATER_EQUAL 9.8)
+  message(STATUS "cuDNN ${cudnn_version}: ${DGSAM_CUDNN}; cuBLASLt: ${DGSAM_CUBLASLT}")
+  add_library(dgsam_cuda_libraries INTERFACE)
+  target_include_directories(dgsam_cuda_libraries SYSTEM INTERFACE ${DGSAM_CUDNN_INCLUDE} ${DGSAM_CUBLASLT_INCLUDE})
+  # cuDNN loads its parts at their first use. cuBLASLt is one library of half a gigabyte, and the loader needs 70 ms for
+  # it: engine/cuda/library/cublas_load.cpp does that at its first use.
+  get_filename_component(cublaslt_folder ${DGSAM_CUBLASLT} DIRECTORY)
+  target_compile_definitions(dgsam_cuda_libraries INTERFACE DGSAM_CUBLASLT="${cublaslt_soname}")
+  target_link_libraries(dgsam_cuda_libraries INTERFACE ${DGSAM_CUDNN} ${CMAKE_DL_LIBS} -Wl,-rpath,${cublaslt_folder})
+else()
+  message(STATUS "cuDNN 9.8 or newer, or cuBLASLt, not found: CUDA convolutions will be slow")
+endif()
