@@ -1,24 +1,19 @@
 // Convolution and matrix products as plain loops: one thread per element of the result, sums in the master type (the
 // weight gradient's in double, because it has the most terms). Correct for every type and shape, and slow: what is left
 // for them is what no library takes. A linear layer is a convolution of images of one pixel.
-#include "engine/core/operands.h"
+#include "engine/cuda/checks.h"
 #include "engine/cuda/cuda_kernel_backend.h"
-#include "engine/cuda/images.h"
+#include "engine/cuda/map.h"
 #include "engine/math/activation.h"
 
 namespace dgsam {
 namespace {
 
-struct Geometry {
-  std::int64_t n, h, w, c, k, r, s, p, q;
-  int stride, padding;
-};
-
 /// y = act(b + z + x * w); b and z may be null.
 template <class T>
 struct Forward {
   using S = Master<T>;
-  Geometry of;
+  ConvGeometry of;
   const T *x, *w;
   const S* b;
   const T* z;
@@ -49,7 +44,7 @@ struct Forward {
 template <class T>
 struct DataGrad {
   using S = Master<T>;
-  Geometry of;
+  ConvGeometry of;
   const T *dy, *w;
   T* dx;
 
@@ -76,7 +71,7 @@ struct DataGrad {
 
 template <class T>
 struct WeightGrad {
-  Geometry of;
+  ConvGeometry of;
   const T *x, *dy;
   Master<T>* dw;
 
@@ -101,35 +96,11 @@ struct WeightGrad {
   }
 };
 
-Geometry geometry_of(const char* op, const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dSpec& spec) {
-  check_dense_image(op, "x", x);
-  check_dense_image(op, "w", w);
-  check_dense_image(op, "y", y);
-  const Shape &in = x.shape(), &filter = w.shape(), &out = y.shape();
-  const auto reached = [&](int axis) { return (in[axis] + 2 * spec.padding - filter[axis]) / spec.stride + 1; };
-  require(spec.stride > 0 && spec.padding >= 0 && filter[3] == in[3], op, ": weights ", w.type, " do not fit ", x.type,
-          " with stride ", spec.stride, " and padding ", spec.padding);
-  require(out == Shape({in[0], reached(1), reached(2), filter[0]}), op, ": ", x.type, " and ", w.type, " with stride ",
-          spec.stride, " and padding ", spec.padding, " do not give ", y.type);
-  return {in[0], in[1], in[2], in[3], filter[0], filter[1], filter[2], out[1], out[2], spec.stride, spec.padding};
-}
-
-/// A matrix [rows, columns] as images of one pixel, or as filters of one.
-Tensor as_pixels(const Tensor& matrix) {
-  return {matrix.data, {matrix.dtype(), {matrix.shape()[0], 1, 1, matrix.shape()[1]}}};
-}
-
-void check_matrices(const char* op, const Tensor& x, const Tensor& w, const Tensor& y) {
-  require(x.shape().rank() == 2 && w.shape().rank() == 2 && y.shape().rank() == 2 && x.shape()[1] == w.shape()[1] &&
-              y.shape() == Shape({x.shape()[0], w.shape()[0]}),
-          op, ": weights ", w.type, " do not lead from ", x.type, " to ", y.type);
-}
-
 }  // namespace
 
 void CudaKernelBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
                                const Conv2dSpec& spec) {
-  const Geometry geometry = geometry_of("conv2d", x, w, y, spec);
+  const ConvGeometry geometry = conv_geometry("conv2d", x, w, y, spec);
   check_optional("conv2d", "b", b, {master_of(x.dtype()), {geometry.k}});
   check_optional("conv2d", "z", z, y.type);
   with_type(x.dtype(), "conv2d", [&]<class T>() {
@@ -140,7 +111,7 @@ void CudaKernelBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b
 }
 
 void CudaKernelBackend::conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) {
-  const Geometry geometry = geometry_of("conv2d_data_grad", dx, w, dy, spec);
+  const ConvGeometry geometry = conv_geometry("conv2d_data_grad", dx, w, dy, spec);
   with_type(dx.dtype(), "conv2d_data_grad", [&]<class T>() {
     const DataGrad<T> body{geometry, dy.as<T>(), w.as<T>(), dx.as<T>()};
     map<1>(queue(), "conv2d_data_grad", dx.elements(), false, body);
@@ -149,7 +120,7 @@ void CudaKernelBackend::conv2d_data_grad(const Tensor& dy, const Tensor& w, cons
 
 void CudaKernelBackend::conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw,
                                            const Conv2dSpec& spec) {
-  const Geometry geometry = geometry_of("conv2d_weight_grad", x, dw, dy, spec);
+  const ConvGeometry geometry = conv_geometry("conv2d_weight_grad", x, dw, dy, spec);
   with_type(x.dtype(), "conv2d_weight_grad", [&]<class T>() {
     const WeightGrad<T> body{geometry, x.as<T>(), dy.as<T>(), dw.as<Master<T>>()};
     map<1>(queue(), "conv2d_weight_grad", dw.elements(), false, body);

@@ -1,19 +1,10 @@
-// Checks of image operands, and images as columns of channels.
+// Images as columns of channels.
 #pragma once
 
-#include <string_view>
-
-#include "engine/core/operands.h"
+#include "engine/cuda/checks.h"
 #include "engine/cuda/columns.h"
 
 namespace dgsam {
-
-/// Throws unless x is a dense image, or, where `or_matrix`, a matrix.
-inline void check_dense_image(std::string_view op, std::string_view operand, const Tensor& x, bool or_matrix = false) {
-  const int rank = x.shape().rank();
-  require(x && (rank == 4 || (or_matrix && rank == 2)) && x.type.layout == Layout::dense, op, ": ", operand, " is ",
-          x.type, ", expected a dense image [N,H,W,C]", or_matrix ? " or a matrix" : "");
-}
 
 /// x as one set of rows: a channel's sums go over all images. `vectors`: whether all addresses allow words.
 inline Columns all_rows(const Tensor& x, bool vectors) {
