@@ -138,6 +138,10 @@ void Trainer::finish() {
   summary["seconds"] = progress_.training_seconds;
   summary["steps"] = config_.steps;
   summary["domain_gradients"] = config_.steps * method_->domain_gradients();
+  // The program computes one domain's gradient, or those of all at once.
+  const int gradients_per_run = program_ == batch_program_.get() ? 1 : static_cast<int>(sources_.size());
+  summary["flops"] =
+      static_cast<double>(config_.steps) * method_->domain_gradients() / gradients_per_run * program_->flops();
   summary["accuracy"] = progress_.accuracy;
   if (test_env_ != kNoTestEnv) summary["selection"] = progress_.selection;
   summary["peak_rss_mb"] = peak_memory_mb();
