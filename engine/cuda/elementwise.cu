@@ -1,5 +1,6 @@
 // relu y = max(x, 0), add y = a + b, cast, fill. Bytes per f32 element: 8, 12, 8 (6 to bf16), 4.
 #include "engine/core/operands.h"
+#include "engine/cuda/cast.h"
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "engine/cuda/map.h"
 #include "engine/math/activation.h"
@@ -85,16 +86,18 @@ void CudaKernelBackend::add(const Tensor& a, const Tensor& b, const Tensor& y) {
   });
 }
 
-void CudaKernelBackend::cast(const Tensor& x, const Tensor& y) {
+void cast_elements(const Queue& queue, const Tensor& x, const Tensor& y) {
   check("cast", "y", y, {y.dtype(), x.shape(), x.type.layout});
   with_type(x.dtype(), "cast", [&]<class From>() {
     with_type(y.dtype(), "cast", [&]<class To>() {
       const Cast<From, To> body{x.as<From>(), y.as<To>()};
       constexpr int kLanes = std::max(kWordLanes<From>, kWordLanes<To>);
-      map<kLanes>(queue(), "cast", x.elements(), words_at(body.x, body.y), body);
+      map<kLanes>(queue, "cast", x.elements(), words_at(body.x, body.y), body);
     });
   });
 }
+
+void CudaKernelBackend::cast(const Tensor& x, const Tensor& y) { cast_elements(queue(), x, y); }
 
 void CudaKernelBackend::fill(const Tensor& x, double value) {
   with_type(x.dtype(), "fill", [&]<class T>() {
