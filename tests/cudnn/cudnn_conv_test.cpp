@@ -86,7 +86,9 @@ void check_all_have_compiled_kernels(const std::vector<ConvProblem>& problems) {
     CAPTURE(problem.text());
     const ConvAlgorithms algorithms = cudnn_algorithms(h100(), problem, CudnnKernels::compiled);
     CHECK(!algorithms.empty());
+    std::set<std::string> names;
     for (const auto& algorithm : algorithms) {
+      CHECK(names.insert(algorithm->name()).second);
       CHECK(algorithm->workspace_bytes() <= kCudnnWorkspace);
       const auto again = cudnn_algorithm(h100(), problem, algorithm->name());
       REQUIRE(again != nullptr);

@@ -50,10 +50,11 @@ std::optional<Choice> choice_of(const std::string& name) {
 
 /// A heuristic's answer, in our words.
 Choice choice_of(const CudnnDescriptor& config, CudnnOperands operands) {
-  const auto engines = config.parts(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+  const auto engines = config.parts(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR, 1);
   require(engines.size() == 1, "cuDNN: a configuration has ", engines.size(), " engines");
   Choice choice{operands, engines[0].value<std::int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX), {}};
-  for (const auto& knob : config.parts(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR)) {
+  for (const auto& knob :
+       config.parts(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, CUDNN_KNOB_TYPE_COUNTS)) {
     choice.knobs.push_back({knob.value<cudnnBackendKnobType_t>(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE),
                             knob.value<std::int64_t>(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE)});
   }

@@ -43,17 +43,15 @@ bool CudnnDescriptor::try_finalize() {
   return status == CUDNN_STATUS_SUCCESS;
 }
 
-std::vector<CudnnDescriptor> CudnnDescriptor::parts(cudnnBackendAttributeName_t name,
-                                                    cudnnBackendDescriptorType_t type) const {
-  std::vector<CudnnDescriptor> parts;
+std::vector<CudnnDescriptor> CudnnDescriptor::parts(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type,
+                                                    std::int64_t most) const {
+  if (most == 0) most = get_elements(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, nullptr);
+  std::vector<CudnnDescriptor> parts;  // cuDNN fills descriptors that are there
   std::vector<cudnnBackendDescriptor_t> raw;
-  for (std::int64_t i = get_elements(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, nullptr); i > 0; --i) {
-    raw.push_back(parts.emplace_back(type).get());
-  }
-  if (raw.empty()) return parts;
-  const auto count = static_cast<std::int64_t>(raw.size());
-  const std::int64_t filled = get_elements(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, count, raw.data());
-  if (filled < count) parts.erase(parts.begin() + filled, parts.end());
+  for (std::int64_t i = 0; i < most; ++i) raw.push_back(parts.emplace_back(type).get());
+  if (most == 0) return parts;
+  const std::int64_t there = get_elements(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, most, raw.data());
+  while (static_cast<std::int64_t>(parts.size()) > there) parts.pop_back();
   return parts;
 }
 

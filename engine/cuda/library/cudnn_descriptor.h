@@ -99,8 +99,10 @@ class CudnnDescriptor {
     if (!values.empty()) get_elements(name, cudnn_type_of<T>, static_cast<std::int64_t>(values.size()), values.data());
     return values;
   }
-  /// Descriptors of `type` that this one consists of.
-  std::vector<CudnnDescriptor> parts(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type) const;
+  /// Descriptors of `type` that this one consists of, `most` at most; 0 asks it how many, which not every attribute
+  /// answers truly.
+  std::vector<CudnnDescriptor> parts(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type,
+                                     std::int64_t most = 0) const;
 
  private:
   void set_elements(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t count,
