@@ -14,7 +14,10 @@
 //     value, so that a recorded step can be replayed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "engine/core/buffer.h"
@@ -79,6 +82,26 @@ enum OptimizerScalar {
   kOptimizerScalars
 };
 
+/// Operations that were recorded once and can be queued again, on the same addresses.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  /// False once the backend has given memory back: what was recorded may point there.
+  virtual bool valid() const = 0;
+  /// Queues the operations. Throws Error unless valid().
+  virtual void replay() = 0;
+};
+
+/// Brings a few bytes to the host while the device goes on.
+class ReadBack {
+ public:
+  virtual ~ReadBack() = default;
+  /// Queues a copy of `from`, which has at most the bytes that this was made for.
+  virtual void start(const Tensor& from) = 0;
+  /// Waits for the last start() alone, not for what was queued behind it. Valid until the next start().
+  virtual const void* wait() = 0;
+};
+
 class Backend : public Allocator {
  public:
   // --- the device -------------------------------------------------------------------------------------------------
@@ -92,6 +115,24 @@ class Backend : public Allocator {
   virtual void copy(const Tensor& from, const Tensor& to) = 0;  ///< same type
   virtual void zero(const Tensor& x) = 0;
   virtual void synchronize() = 0;
+
+  // --- the device while the host goes on; a backend that has nothing to gain keeps the defaults -----------------------
+  /// Whether operations are queued rather than done when a call returns: then the following three can pay.
+  virtual bool is_asynchronous() const { return false; }
+  /// Records the operations that `work` calls, without doing them. `work` has been done once in the same way (memory
+  /// is there, choices are made), and neither allocates, uploads nor waits. Null, with `work` not called, from a
+  /// backend that does not record.
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& /*work*/) { return nullptr; }
+  /// As upload(), but the copy may run beside operations that are queued already, except those queued before the last
+  /// release_early_uploads(), which says that `to` is no longer needed by what was queued so far.
+  virtual void upload_early(const Tensor& to, const void* host) { upload(to, host); }
+  virtual void release_early_uploads() {}
+  /// Operations between begin_side() and end_side() may run beside those called after end_side(), until join_side().
+  /// begin_side() joins what is still on the side. Neither group may write what the other one touches.
+  virtual void begin_side() {}
+  virtual void end_side() {}
+  virtual void join_side() {}
+  virtual std::unique_ptr<ReadBack> make_read_back(std::size_t bytes) = 0;
 
   // --- convolution ------------------------------------------------------------------------------------------------
   /// y[n,p,q,k] = act(b[k] + z[n,p,q,k] + sum_{r,s,c} x[n, p·stride+r-padding, q·stride+s-padding, c] · w[k,r,s,c])

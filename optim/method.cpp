@@ -16,10 +16,9 @@ namespace dgsam {
 namespace {
 
 template <class T>
-std::vector<double> download_as_double(Backend& backend, void* data, std::size_t count) {
-  std::vector<T> values(count);
-  backend.download(values.data(), {data, {dtype_of<T>, {static_cast<std::int64_t>(count)}, Layout::dense}});
-  return {values.begin(), values.end()};
+std::vector<double> as_double(const void* data, std::size_t count) {
+  const T* const values = static_cast<const T*>(data);
+  return {values, values + count};
 }
 
 std::vector<int> zero_to(int count) {
@@ -69,29 +68,57 @@ Method::Method(Backend& backend, BaseOptimizer& base, const FlatVector& theta, D
       norms_(backend, static_cast<std::size_t>(passes) * size_of(DType::f64)) {
   require(domains >= 1, "a training method needs at least one domain, not ", domains);
   require(order_of_step_ != nullptr, "DGSAM needs a domain order");
+  for (Seen& seen : seen_) seen = {backend.make_read_back(losses_.bytes()), backend.make_read_back(norms_.bytes()), {}};
 }
 
 void Method::step(std::int64_t step, FlatVector& theta, Gradient& gradient) {
   require(gradient.domains() == domains_, "a method for ", domains_, " domains was given a gradient of ",
           gradient.domains());
-  order_ = order_of_step_(step);
+  Seen& seen = seen_[static_cast<std::size_t>(steps_ % 2)];
+  seen.order = order_of_step_(step);
   const std::vector<int> all = zero_to(domains_);
-  require(std::is_permutation(order_.begin(), order_.end(), all.begin(), all.end()), "the domain order of step ", step,
-          " is no permutation of 0..", domains_ - 1);
-  gradient.begin_step(step, order_);
+  require(std::is_permutation(seen.order.begin(), seen.order.end(), all.begin(), all.end()),
+          "the domain order of step ", step, " is no permutation of 0..", domains_ - 1);
+  gradient.begin_step(step, seen.order);
   base_->begin_update();
-  batches_.clear();
-  run(theta, gradient);
+  run_or_replay(theta, gradient);
+  const auto passes = static_cast<std::int64_t>(batches_.size());
+  seen.losses->start({losses_.data(), {dtype_, {passes}, Layout::dense}});
+  seen.norms->start({norms_.data(), {DType::f64, {passes}, Layout::dense}});
+  ++steps_;
 }
 
-StepReport Method::report() const {
+void Method::set_recording(bool on) {
+  records_ = on;
+  recording_.reset();
+}
+
+void Method::run_or_replay(const FlatVector& theta, Gradient& gradient) {
+  const bool again = recorded_theta_ == theta.data() && recorded_gradient_ == &gradient;
+  if (recording_ && recording_->valid() && again) return recording_->replay();
+  const auto work = [&] {
+    batches_.clear();
+    run(theta, gradient);
+  };
+  // The first step makes choices and memory; so does the first one after memory has moved, which ended a recording.
+  const bool warm = again && !recording_;
+  recording_.reset();
+  recorded_theta_ = theta.data();
+  recorded_gradient_ = &gradient;
+  if (warm && records_) recording_ = backend_->record(work);
+  recording_ ? recording_->replay() : work();
+}
+
+StepReport Method::report(int steps_ago) const {
+  require(steps_ago >= 0 && steps_ago < 2 && steps_ago < steps_, "no report of ", steps_ago, " steps ago is kept");
+  const Seen& seen = seen_[static_cast<std::size_t>((steps_ - 1 - steps_ago) % 2)];
   const std::size_t passes = batches_.size();
   StepReport report;
-  report.losses = dtype_ == DType::f64 ? download_as_double<double>(*backend_, losses_.data(), passes)
-                                       : download_as_double<float>(*backend_, losses_.data(), passes);
-  report.norms = download_as_double<double>(*backend_, norms_.data(), passes);
+  const void* const losses = seen.losses->wait();
+  report.losses = dtype_ == DType::f64 ? as_double<double>(losses, passes) : as_double<float>(losses, passes);
+  report.norms = as_double<double>(seen.norms->wait(), passes);
   for (const int batch : batches_)
-    report.domains.push_back(batch == StepReport::kMean ? batch : order_[static_cast<std::size_t>(batch)]);
+    report.domains.push_back(batch == StepReport::kMean ? batch : seen.order[static_cast<std::size_t>(batch)]);
   return report;
 }
 

@@ -1,6 +1,7 @@
 // Method: a training algorithm, as one step over a Gradient and a base optimizer.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -47,14 +48,20 @@ class Method {
   /// allocates nothing there. `step` counts from 0.
   void step(std::int64_t step, FlatVector& theta, Gradient& gradient);
 
-  /// What the last step saw. Waits for the device.
-  StepReport report() const;
+  /// Whether the device part of a step, done once, is recorded and then replayed, where the backend can record: the
+  /// same operations at a fraction of the host's work. On from the start.
+  void set_recording(bool on);
+
+  /// What the last step saw, or, with `steps_ago` 1, the one before: a loop that asks for that one after each step
+  /// leaves the device something to do meanwhile. Waits for that step, not for later ones.
+  StepReport report(int steps_ago = 0) const;
 
  protected:
   /// Vectors of the method are made like `theta`. The backend and the optimizer must outlive the method.
   Method(Backend& backend, BaseOptimizer& base, const FlatVector& theta, DomainOrder order, int domains, int passes);
 
   /// The device part of a step: the same operations on the same addresses in every step, so that it can be recorded.
+  /// Passes and updates only; whatever else it keeps on the host must not change after the first step.
   virtual void run(const FlatVector& theta, Gradient& gradient) = 0;
 
   /// g = gradient of batch j at `at`, with its loss and norm kept for the report. Returns the norm, f64[] on the
@@ -68,6 +75,14 @@ class Method {
   int domains() const { return domains_; }
 
  private:
+  /// What one step leaves for report(). Two take turns.
+  struct Seen {
+    std::unique_ptr<ReadBack> losses, norms;
+    std::vector<int> order;
+  };
+
+  /// run(), or its recording.
+  void run_or_replay(const FlatVector& theta, Gradient& gradient);
   Tensor loss_slot() const;
   Tensor end_pass(int batch, const FlatVector& g);
 
@@ -76,10 +91,16 @@ class Method {
   DomainOrder order_of_step_;
   int domains_;
   DType dtype_;
-  std::vector<int> order_;    ///< of the current step
   std::vector<int> batches_;  ///< of the passes so far; kMean for the mean
   Buffer losses_;             ///< one element of theta's type per pass
   Buffer norms_;              ///< one f64 per pass
+  std::array<Seen, 2> seen_;
+  std::int64_t steps_ = 0;  ///< taken so far
+
+  bool records_ = true;
+  std::unique_ptr<Recording> recording_;
+  const void* recorded_theta_ = nullptr;  ///< what the last step, recorded or not, worked on
+  const Gradient* recorded_gradient_ = nullptr;
 };
 
 /// Which gradients DGSAM descends with. g_1..g_S are those of the ascent, g_{S+1} is the first domain's at the end of

@@ -43,8 +43,11 @@ ProgramGradient::ProgramGradient(Backend& backend, const LossProgram& batch, con
   images_ = Buffer(backend, count * image_type_.bytes());
   labels_ = Buffer(backend, count * static_cast<std::size_t>(batch_size_) * sizeof(std::int32_t));
   counters_ = Buffer(backend, host_counters_.size() * sizeof(std::int64_t));
-  if (image_type_.dtype != DType::f32) {
-    upload_ = Buffer(backend, static_cast<std::size_t>(image_type_.elements()) * sizeof(float));
+  const std::size_t f32_bytes = static_cast<std::size_t>(image_type_.elements()) * sizeof(float);
+  if (backend.is_asynchronous()) {
+    upload_ = Buffer(backend, count * f32_bytes);
+  } else if (image_type_.dtype != DType::f32) {
+    upload_ = Buffer(backend, f32_bytes);
   }
 }
 
@@ -57,16 +60,11 @@ void ProgramGradient::begin_step(std::int64_t step, std::span<const int> order) 
     const int domain = order[static_cast<std::size_t>(j)];
     Staged& batch = staged_.at(static_cast<std::size_t>(domain));
     require(batch.images && batch.labels, "step ", step, " has no batch of domain ", domain);
-    if (upload_.data()) {
-      const Tensor f32{upload_.data(), {DType::f32, image_type_.shape, Layout::dense}};
-      backend_->upload(f32, batch.images);
-      backend_->cast(f32, images(j, 1));
-    } else {
-      backend_->upload(images(j, 1), batch.images);
-    }
+    upload_images(j, batch.images);
     backend_->upload(labels(j, 1), batch.labels);
     batch = {};
   }
+  backend_->release_early_uploads();
   for (std::size_t pass = 0; pass < host_counters_.size() / kStepCounters; ++pass) {
     std::int64_t* const counters = &host_counters_[pass * kStepCounters];
     counters[kCounterSeed] = static_cast<std::int64_t>(seed_);
@@ -76,6 +74,15 @@ void ProgramGradient::begin_step(std::int64_t step, std::span<const int> order) 
   const auto counters = static_cast<std::int64_t>(host_counters_.size());
   backend_->upload({counters_.data(), {DType::i64, {counters}, Layout::dense}}, host_counters_.data());
   pass_ = 0;
+}
+
+void ProgramGradient::upload_images(int j, const float* host) {
+  if (!upload_.data()) return backend_->upload(images(j, 1), host);
+  const Type type{DType::f32, image_type_.shape, Layout::dense};
+  const bool early = backend_->is_asynchronous();
+  const Tensor f32{upload_.at(early ? static_cast<std::size_t>(j) * type.bytes() : 0), type};
+  early ? backend_->upload_early(f32, host) : backend_->upload(f32, host);
+  backend_->cast(f32, images(j, 1));
 }
 
 void ProgramGradient::of_batch(int j, const FlatVector& theta, const FlatVector& g, const Tensor& loss) {

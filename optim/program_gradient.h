@@ -46,6 +46,8 @@ class ProgramGradient : public Gradient {
     const std::int32_t* labels = nullptr;
   };
 
+  /// Images of batch j, converted if need be.
+  void upload_images(int j, const float* host);
   /// Images and labels of `count` batches from batch `first` on; they are contiguous.
   Tensor images(int first, int count) const;
   Tensor labels(int first, int count) const;
@@ -62,7 +64,8 @@ class ProgramGradient : public Gradient {
   std::vector<Staged> staged_;
   std::vector<std::int64_t> host_counters_;
   Buffer images_, labels_, counters_;
-  Buffer upload_;    ///< one batch in f32, when activations have another type
+  Buffer upload_;    ///< batches in f32 on their way: one, when activations have another type; all, when they arrive
+                     ///< while the device works on the step before
   FlatVector part_;  ///< one batch's gradient, for a mean over several runs; made on first use
   int pass_ = 0;
 };

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,11 @@ class Trainer {
 
   // trainer_run.cpp: how it goes
   void take_steps();
+  /// Queues the next step, then notes what the one before it saw: the device is never left without work.
   void take_step(BatchLoader& loader);
+  /// Notes what the last step saw, if that is still to be done.
+  void note_last_step();
+  void note(std::int64_t step, const StepReport& report, double seconds);
   void write_metrics(std::int64_t step, const StepReport& report, double seconds);
   /// Writes the state, if it is time.
   void save_state_when_due();
@@ -98,6 +103,7 @@ class Trainer {
 
   std::vector<HostBatch> batches_;  ///< of the current step
   RunProgress progress_;
+  std::optional<double> last_seconds_;  ///< of the last step, when it is still to be noted
   std::chrono::steady_clock::time_point state_saved_ = std::chrono::steady_clock::now();
   std::int64_t state_steps_ = 0;  ///< done when the last state was saved
 };

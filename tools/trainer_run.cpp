@@ -50,6 +50,7 @@ void Trainer::take_steps() {
   ProgressBar progress(title_of(method_->name()), config_.steps, progress_.steps);
   for (;;) {
     if (progress_.evaluation_due) {
+      note_last_step();
       progress.pause();
       evaluate(progress_.steps - 1);
       save_state_when_due();
@@ -60,6 +61,7 @@ void Trainer::take_steps() {
     save_state_when_due();
     StopSignals::check();
   }
+  note_last_step();
   progress.finish();
 }
 
@@ -72,11 +74,24 @@ void Trainer::take_step(BatchLoader& loader) {
     gradient_->stage(position, batch.images.data(), batch.labels.data());
   }
   method_->step(step, theta_, *gradient_);
-  const StepReport report = method_->report();
-  check_finite(step, report);
-  write_metrics(step, report, seconds_since(start));
+  if (last_seconds_) note(step - 1, method_->report(1), *last_seconds_);
+  last_seconds_ = seconds_since(start);
   progress_.steps = step + 1;
   progress_.evaluation_due = step % config_.eval_every == 0 || (config_.eval_last && step + 1 == config_.steps);
+}
+
+void Trainer::note_last_step() {
+  if (!last_seconds_) return;
+  const auto start = std::chrono::steady_clock::now();
+  const StepReport report = method_->report();
+  const double seconds = *last_seconds_ + seconds_since(start);
+  last_seconds_.reset();
+  note(progress_.steps - 1, report, seconds);
+}
+
+void Trainer::note(std::int64_t step, const StepReport& report, double seconds) {
+  check_finite(step, report);
+  write_metrics(step, report, seconds);
 }
 
 void Trainer::save_state_when_due() {
@@ -86,6 +101,7 @@ void Trainer::save_state_when_due() {
 }
 
 void Trainer::save_state_now() {
+  note_last_step();
   progress_.updates = optimizer_->updates();
   progress_.lengths = files_.sync();
   save_state(files_.folder(), *backend_, state_vectors(), progress_.to_text());

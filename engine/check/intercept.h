@@ -40,6 +40,14 @@ class InterceptingBackend : public Backend {
   void upload(const Tensor& to, const void* host) override { inner_.upload(to, host); }
   void download(void* host, const Tensor& from) override { inner_.download(host, from); }
   void synchronize() override { inner_.synchronize(); }
+  bool is_asynchronous() const override { return inner_.is_asynchronous(); }
+  std::unique_ptr<Recording> record(const std::function<void()>& work) override { return inner_.record(work); }
+  void upload_early(const Tensor& to, const void* host) override { inner_.upload_early(to, host); }
+  void release_early_uploads() override { inner_.release_early_uploads(); }
+  void begin_side() override { inner_.begin_side(); }
+  void end_side() override { inner_.end_side(); }
+  void join_side() override { inner_.join_side(); }
+  std::unique_ptr<ReadBack> make_read_back(std::size_t bytes) override { return inner_.make_read_back(bytes); }
 
   void copy(const Tensor& from, const Tensor& to) override;
   void zero(const Tensor& x) override;

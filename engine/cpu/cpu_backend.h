@@ -40,6 +40,7 @@ class CpuBackend : public Backend {
   void copy(const Tensor& from, const Tensor& to) override;
   void zero(const Tensor& x) override;
   void synchronize() override {}
+  std::unique_ptr<ReadBack> make_read_back(std::size_t bytes) override;
 
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
               const Conv2dSpec& spec) override;

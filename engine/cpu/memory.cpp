@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/parallel.h"
@@ -42,6 +43,17 @@ void copy_bytes(int threads, void* to, const void* from, std::size_t bytes) {
                 static_cast<std::size_t>(end - begin));
   });
 }
+
+/// Everything is done when a call returns, so the value is there as soon as it is asked for.
+class HostReadBack final : public ReadBack {
+ public:
+  explicit HostReadBack(std::size_t bytes) : bytes_(bytes) {}
+  void start(const Tensor& from) override { std::memcpy(bytes_.data(), from.data, from.bytes()); }
+  const void* wait() override { return bytes_.data(); }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
 
 }  // namespace
 
@@ -91,6 +103,10 @@ void CpuBackend::zero(const Tensor& x) {
   parallel_chunks(threads_, static_cast<std::int64_t>(x.bytes()), 1 << 20, [&](std::int64_t begin, std::int64_t end) {
     std::memset(static_cast<char*>(x.data) + begin, 0, static_cast<std::size_t>(end - begin));
   });
+}
+
+std::unique_ptr<ReadBack> CpuBackend::make_read_back(std::size_t bytes) {
+  return std::make_unique<HostReadBack>(bytes);
 }
 
 }  // namespace dgsam

@@ -1,7 +1,8 @@
 // CudaKernelBackend: every operation as a hand-written kernel, for f32, f64 and bf16, dense layouts only.
 //
 // It needs CUDA's runtime and no other library. Its convolutions and matrix products are plain loops, there for the
-// types and shapes that no library takes; a backend that has libraries overrides them. Every kernel goes to one stream.
+// types and shapes that no library takes; a backend that has libraries overrides them. Kernels go to one stream, or to
+// a second one beside it, and early uploads to a third (asynchrony.cpp).
 // Sums are cut into chunks by shape alone and added in order, without atomics: same inputs, same bits.
 #pragma once
 
@@ -34,6 +35,16 @@ class CudaKernelBackend : public Backend {
   void copy(const Tensor& from, const Tensor& to) override;
   void zero(const Tensor& x) override;
   void synchronize() override;
+  bool is_asynchronous() const override { return true; }
+  std::unique_ptr<Recording> record(const std::function<void()>& work) override;
+  void upload_early(const Tensor& to, const void* host) override;
+  void release_early_uploads() override;
+  void begin_side() override;
+  void end_side() override;
+  void join_side() override;
+  std::unique_ptr<ReadBack> make_read_back(std::size_t bytes) override;
+  /// Calls of deallocate() so far.
+  std::int64_t deallocations() const { return deallocations_; }
 
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
               const Conv2dSpec& spec) override;
@@ -86,19 +97,26 @@ class CudaKernelBackend : public Backend {
            const Tensor& scalars, const SgdSpec& spec) override;
 
  protected:
+  /// Where the next kernel goes.
   const Queue& queue() const { return queue_; }
-  /// At least `bytes` of device memory for the kernels that follow, until the next call; it grows and is never given
-  /// back. Its contents are undefined.
+  /// At least `bytes` of device memory for the kernels that follow, until the next call; it grows and is not given back
+  /// before that. Its contents are undefined. Work on the side has its own.
   void* scratch(std::size_t bytes);
 
  private:
+  const Stream& stream() const { return on_side_ ? side_stream_ : stream_; }
+  void switch_to(bool side);
+
   DeviceInfo info_;
-  Stream stream_;
+  Stream stream_, side_stream_, copy_stream_;
+  Event side_begun_, side_ended_, early_sent_, early_released_;
+  bool on_side_ = false;      ///< between begin_side() and end_side()
+  bool side_is_open_ = false;  ///< until join_side()
   Queue queue_;
-  Staging staging_;
+  Staging staging_, early_staging_;
   std::size_t bytes_allocated_ = 0;
-  std::int64_t allocations_ = 0;
-  Buffer scratch_;
+  std::int64_t allocations_ = 0, deallocations_ = 0;
+  Buffer scratch_, side_scratch_;
 };
 
 }  // namespace dgsam

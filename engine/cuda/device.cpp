@@ -14,6 +14,9 @@ void Stream::synchronize() const { check_cuda(cudaStreamSynchronize(stream_), "w
 Event::Event() { check_cuda(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreate"); }
 Event::~Event() { static_cast<void>(cudaEventDestroy(event_)); }
 void Event::record(const Stream& stream) { check_cuda(cudaEventRecord(event_, stream.get()), "cudaEventRecord"); }
+void Event::hold_back(const Stream& stream) const {
+  check_cuda(cudaStreamWaitEvent(stream.get(), event_, 0), "cudaStreamWaitEvent");
+}
 void Event::synchronize() const { check_cuda(cudaEventSynchronize(event_), "cudaEventSynchronize"); }
 
 PinnedMemory::PinnedMemory(std::size_t bytes) {
@@ -21,18 +24,46 @@ PinnedMemory::PinnedMemory(std::size_t bytes) {
 }
 PinnedMemory::~PinnedMemory() { static_cast<void>(cudaFreeHost(data_)); }
 
+Staging::Slot& Staging::Ring::take() {
+  if (made.size() < slots) return *made.emplace_back(std::make_unique<Slot>(slot_bytes));
+  Slot& slot = *made[next];
+  next = (next + 1) % slots;
+  slot.sent.synchronize();
+  return slot;
+}
+
 void Staging::send(void* to, const void* host, std::size_t bytes, const Stream& stream) {
-  for (std::size_t done = 0; done < bytes; done += kSlotBytes) {
-    const std::size_t piece = std::min(kSlotBytes, bytes - done);
-    Slot& slot = slots_[next_];
-    next_ = (next_ + 1) % slots_.size();
-    slot.sent.synchronize();
+  Ring& ring = bytes <= small_.slot_bytes ? small_ : large_;
+  for (std::size_t done = 0; done < bytes; done += ring.slot_bytes) {
+    const std::size_t piece = std::min(ring.slot_bytes, bytes - done);
+    Slot& slot = ring.take();
     std::memcpy(slot.memory.data(), static_cast<const std::byte*>(host) + done, piece);
     check_cuda(cudaMemcpyAsync(static_cast<std::byte*>(to) + done, slot.memory.data(), piece, cudaMemcpyHostToDevice,
                                stream.get()),
                "upload of ", bytes, " bytes");
     slot.sent.record(stream);
   }
+}
+
+CapturedGraph::CapturedGraph(const Stream& stream, const std::function<void()>& work) {
+  check_cuda(cudaStreamBeginCapture(stream.get(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+  cudaGraph_t graph = nullptr;
+  try {
+    work();
+  } catch (...) {
+    static_cast<void>(cudaStreamEndCapture(stream.get(), &graph));  // the stream must leave its capture
+    if (graph) static_cast<void>(cudaGraphDestroy(graph));
+    static_cast<void>(cudaGetLastError());  // what `work` threw says more
+    throw;
+  }
+  check_cuda(cudaStreamEndCapture(stream.get(), &graph), "cudaStreamEndCapture");
+  const cudaError_t status = cudaGraphInstantiate(&graph_, graph, 0);
+  static_cast<void>(cudaGraphDestroy(graph));
+  check_cuda(status, "cudaGraphInstantiate");
+}
+CapturedGraph::~CapturedGraph() { static_cast<void>(cudaGraphExecDestroy(graph_)); }
+void CapturedGraph::launch(const Stream& stream) const {
+  check_cuda(cudaGraphLaunch(graph_, stream.get()), "cudaGraphLaunch");
 }
 
 namespace {

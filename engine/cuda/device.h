@@ -1,9 +1,11 @@
 // Owners of what CUDA's runtime hands out: streams, events, pinned memory. All move-only or pinned in place.
 #pragma once
 
-#include <array>
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/cuda/status.h"
 
@@ -33,6 +35,8 @@ class Event {
   Event& operator=(const Event&) = delete;
 
   void record(const Stream& stream);
+  /// What is queued in `stream` from now on waits for the work before the last record().
+  void hold_back(const Stream& stream) const;
   /// Returns when the work before the last record() is done; at once if there was none.
   void synchronize() const;
 
@@ -54,20 +58,41 @@ class PinnedMemory {
   void* data_ = nullptr;
 };
 
-/// Copies from any host memory to the device by way of two pinned buffers in turn: the host memory is free when send()
-/// returns, and the device copies one buffer while the host fills the other.
+/// Copies from any host memory to the device by way of pinned buffers in turn: the host memory is free when send()
+/// returns, and the device copies one buffer while the host fills the next.
 class Staging {
  public:
   void send(void* to, const void* host, std::size_t bytes, const Stream& stream);
 
  private:
-  static constexpr std::size_t kSlotBytes = std::size_t{4} << 20;
   struct Slot {
-    PinnedMemory memory{kSlotBytes};
+    explicit Slot(std::size_t bytes) : memory(bytes) {}
+    PinnedMemory memory;
     Event sent;
   };
-  std::array<Slot, 2> slots_;
-  std::size_t next_ = 0;
+  struct Ring {
+    std::size_t slots, slot_bytes;
+    std::vector<std::unique_ptr<Slot>> made;
+    std::size_t next = 0;
+    Slot& take();
+  };
+  /// Numbers and labels of a few steps fit, so that they wait for no step's end; images go through the large ones.
+  Ring small_{32, std::size_t{16} << 10, {}}, large_{2, std::size_t{4} << 20, {}};
+};
+
+/// A step's operations as one launch.
+class CapturedGraph {
+ public:
+  /// What `stream` and the streams that it holds back and waits for are given to do by `work`, without doing it.
+  CapturedGraph(const Stream& stream, const std::function<void()>& work);
+  ~CapturedGraph();
+  CapturedGraph(const CapturedGraph&) = delete;
+  CapturedGraph& operator=(const CapturedGraph&) = delete;
+
+  void launch(const Stream& stream) const;
+
+ private:
+  cudaGraphExec_t graph_ = nullptr;
 };
 
 /// What is known of the device in use.

@@ -19,7 +19,8 @@ void* CudaKernelBackend::allocate(std::size_t bytes) {
          free >> 20, " of the device's ", total >> 20, " MiB free; take a smaller batch or image");
   }
   check_cuda(status, "cudaMalloc of ", bytes, " bytes");
-  check_cuda(cudaMemsetAsync(address, 0, bytes, stream_.get()), "zeroing ", bytes, " bytes");
+  check_cuda(cudaMemsetAsync(address, 0, bytes, stream().get()), "zeroing ", bytes, " bytes");
+  release_early_uploads();  // one must not arrive before the zeros
   bytes_allocated_ += bytes;
   ++allocations_;
   return address;
@@ -28,14 +29,16 @@ void* CudaKernelBackend::allocate(std::size_t bytes) {
 void CudaKernelBackend::deallocate(void* address, std::size_t bytes) noexcept {
   static_cast<void>(cudaFree(address));  // waits for the kernels that may be using it
   bytes_allocated_ -= bytes;
+  ++deallocations_;
 }
 
 void* CudaKernelBackend::scratch(std::size_t bytes) {
-  if (scratch_.bytes() < bytes) {
-    scratch_ = Buffer();
-    scratch_ = Buffer(*this, bytes);
+  Buffer& memory = on_side_ ? side_scratch_ : scratch_;
+  if (memory.bytes() < bytes) {
+    memory = Buffer();
+    memory = Buffer(*this, bytes);
   }
-  return scratch_.data();
+  return memory.data();
 }
 
 std::string CudaKernelBackend::name() const { return "cuda (" + info_.name + ")"; }
@@ -43,25 +46,25 @@ std::string CudaKernelBackend::name() const { return "cuda (" + info_.name + ")"
 Layout CudaKernelBackend::preferred_layout(DType) const { return Layout::dense; }
 
 void CudaKernelBackend::upload(const Tensor& to, const void* host) {
-  staging_.send(to.data, host, to.bytes(), stream_);
+  staging_.send(to.data, host, to.bytes(), stream());
 }
 
 void CudaKernelBackend::download(void* host, const Tensor& from) {
-  check_cuda(cudaMemcpyAsync(host, from.data, from.bytes(), cudaMemcpyDeviceToHost, stream_.get()), "download of ",
+  check_cuda(cudaMemcpyAsync(host, from.data, from.bytes(), cudaMemcpyDeviceToHost, stream().get()), "download of ",
              from.type);
-  stream_.synchronize();
+  stream().synchronize();
 }
 
 void CudaKernelBackend::copy(const Tensor& from, const Tensor& to) {
   require(from.type == to.type, "copy: from ", from.type, " to ", to.type);
-  check_cuda(cudaMemcpyAsync(to.data, from.data, from.bytes(), cudaMemcpyDeviceToDevice, stream_.get()), "copy of ",
+  check_cuda(cudaMemcpyAsync(to.data, from.data, from.bytes(), cudaMemcpyDeviceToDevice, stream().get()), "copy of ",
              from.type);
 }
 
 void CudaKernelBackend::zero(const Tensor& x) {
-  check_cuda(cudaMemsetAsync(x.data, 0, x.bytes(), stream_.get()), "zeroing ", x.type);
+  check_cuda(cudaMemsetAsync(x.data, 0, x.bytes(), stream().get()), "zeroing ", x.type);
 }
 
-void CudaKernelBackend::synchronize() { stream_.synchronize(); }
+void CudaKernelBackend::synchronize() { stream().synchronize(); }
 
 }  // namespace dgsam

@@ -52,8 +52,12 @@ enum cudaError_t {
   cudaErrorNoDevice = 100,
   cudaErrorInvalidDevice = 101,
   cudaErrorLaunchFailure = 719,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureUnjoined = 904,
+  cudaErrorStreamCaptureIsolation = 905,
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
 enum cudaDeviceAttr {
   cudaDevAttrMultiProcessorCount = 16,
   cudaDevAttrComputeCapabilityMajor = 75,
@@ -62,6 +66,8 @@ enum cudaDeviceAttr {
 inline constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2, cudaHostAllocDefault = 0;
 using cudaStream_t = struct EmulatedStream*;
 using cudaEvent_t = struct EmulatedEvent*;
+using cudaGraph_t = struct EmulatedGraph*;
+using cudaGraphExec_t = struct EmulatedGraph*;
 struct cudaLaunchConfig_t {
   dim3 gridDim, blockDim;
   std::size_t dynamicSmemBytes;
@@ -93,6 +99,13 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
 
 // --- the emulator
 // -----------------------------------------------------------------------------------------------------
@@ -112,6 +125,7 @@ struct Device {
   std::size_t memory = std::size_t{4} << 30;   ///< in all
   std::size_t allocated = 0;                   ///< of it
   std::int64_t allocations = 0, launches = 0;  ///< so far
+  std::int64_t waits = 0;                      ///< of the host, for a stream or an event
 };
 Device& device();
 
@@ -129,6 +143,16 @@ class InOrder {
 
 /// Makes `text` what cudaGetErrorString() says of `status`, and returns `status`.
 cudaError_t failed(cudaError_t status, const std::string& text);
+
+/// What a stream is given to do. Most streams do it at once. One that has waited for another stream's event puts its
+/// work off until somebody waits for it: the latest moment that a GPU might take, so that work which two streams touch
+/// without waiting for one another shows. Between begin and end of a capture it is only written down.
+using Work = std::function<cudaError_t()>;
+cudaError_t submit(cudaStream_t stream, Work work);
+/// Does all that was put off.
+cudaError_t catch_up();
+/// Whether a stream is being captured: then the device can neither give memory nor take it back.
+bool capturing();
 
 /// Runs thread_body once for every thread of the grid.
 cudaError_t run(const cudaLaunchConfig_t& config, const std::function<void()>& thread_body);
@@ -162,7 +186,9 @@ T shuffle(unsigned mask, T value, int source, const Where& where) {
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...), Arguments&&... given) {
   const std::tuple<Parameters...> arguments(std::forward<Arguments>(given)...);
-  return emulated::run(*config, [&] { std::apply(kernel, arguments); });
+  return emulated::submit(config->stream, [config = *config, kernel, arguments] {
+    return emulated::run(config, [&] { std::apply(kernel, arguments); });
+  });
 }
 
 inline void __syncthreads(const emulated::Where& where = emulated::Where::current()) {

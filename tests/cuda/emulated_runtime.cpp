@@ -1,18 +1,10 @@
-// The part of CUDA's runtime interface that the engine calls: device memory is heap memory, and everything is done when
-// a call returns.
+// The part of CUDA's runtime interface that the engine calls, but for streams: device memory is heap memory.
 #include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <utility>
 
 #include "tests/cuda/emulated_cuda.h"
-
-struct EmulatedStream {
-  bool alive = true;
-};
-struct EmulatedEvent {
-  bool recorded = false;
-};
 
 namespace emulated {
 namespace {
@@ -85,6 +77,12 @@ const char* cudaGetErrorName(cudaError_t status) {
       return "cudaErrorInvalidDevice";
     case cudaErrorLaunchFailure:
       return "cudaErrorLaunchFailure";
+    case cudaErrorStreamCaptureUnsupported:
+      return "cudaErrorStreamCaptureUnsupported";
+    case cudaErrorStreamCaptureUnjoined:
+      return "cudaErrorStreamCaptureUnjoined";
+    case cudaErrorStreamCaptureIsolation:
+      return "cudaErrorStreamCaptureIsolation";
     default:
       return "cudaErrorInvalidValue";
   }
@@ -110,12 +108,15 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
 }
 
 cudaError_t cudaMalloc(void** address, std::size_t bytes) {
+  if (emulated::capturing()) return failed(cudaErrorStreamCaptureUnsupported, "cudaMalloc while capturing");
   if (bytes > device().memory - device().allocated) return failed(cudaErrorMemoryAllocation, "out of memory");
   device().allocated += bytes;
   ++device().allocations;
   return emulated::allocate(emulated::device_memory, address, bytes);
 }
 cudaError_t cudaFree(void* address) {
+  if (emulated::capturing()) return failed(cudaErrorStreamCaptureUnsupported, "cudaFree while capturing");
+  emulated::catch_up();
   const auto found = emulated::device_memory.find(address);
   if (found != emulated::device_memory.end()) device().allocated -= found->second;
   return emulated::release(emulated::device_memory, address);
@@ -130,39 +131,23 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   if ((kind != cudaMemcpyDeviceToHost && !emulated::on_device(to, bytes)) ||
       (kind != cudaMemcpyHostToDevice && !emulated::on_device(from, bytes))) {
     return failed(cudaErrorInvalidValue, "not device memory");
   }
-  std::memmove(to, from, bytes);
-  return cudaSuccess;
+  if (kind != cudaMemcpyDeviceToDevice && emulated::capturing()) {  // legal, but nothing that a step should hold
+    return failed(cudaErrorStreamCaptureUnsupported, "a copy to or from the host is being captured");
+  }
+  return emulated::submit(stream, [=] {
+    std::memmove(to, from, bytes);
+    return cudaSuccess;
+  });
 }
-cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
+cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
   if (!emulated::on_device(to, bytes)) return failed(cudaErrorInvalidValue, "not device memory");
-  std::memset(to, value, bytes);
-  return cudaSuccess;
+  return emulated::submit(stream, [=] {
+    std::memset(to, value, bytes);
+    return cudaSuccess;
+  });
 }
-
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = new EmulatedStream;
-  return cudaSuccess;
-}
-cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  delete stream;
-  return cudaSuccess;
-}
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-  *event = new EmulatedEvent;
-  return cudaSuccess;
-}
-cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  delete event;
-  return cudaSuccess;
-}
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
-  event->recorded = true;
-  return cudaSuccess;
-}
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
