@@ -110,7 +110,7 @@ class CudaKernelBackend : public Backend {
   DeviceInfo info_;
   Stream stream_, side_stream_, copy_stream_;
   Event side_begun_, side_ended_, early_sent_, early_released_;
-  bool on_side_ = false;      ///< between begin_side() and end_side()
+  bool on_side_ = false;       ///< between begin_side() and end_side()
   bool side_is_open_ = false;  ///< until join_side()
   Queue queue_;
   Staging staging_, early_staging_;

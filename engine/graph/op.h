@@ -43,6 +43,8 @@ class Op {
 
   /// Floating-point operations of one run (a multiply-add counts as two). Only what dominates is counted.
   virtual double flops(std::span<const Type> in, std::span<const Type> out) const;
+  /// True for an operation that is worth running beside those that follow it: nothing but parameters waits for it.
+  virtual bool runs_aside() const { return false; }
   /// True when output `out` may take over the memory of input `in`, if that dies here.
   virtual bool in_place(int in, int out) const;
 };

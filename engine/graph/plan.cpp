@@ -33,6 +33,20 @@ std::vector<int> last_uses(const Graph& graph) {
   return last;
 }
 
+/// Keeps the operands of nodes that run aside until the node before which they are joined; that node included, lest
+/// one before it writes its result in their place.
+void extend_asides(const Graph& graph, std::vector<int>& last) {
+  const std::vector<int> joins = joins_of(graph);
+  for (std::size_t node = 0; node < joins.size(); ++node) {
+    if (joins[node] == kInLine) continue;
+    for (const auto& operands : {graph.nodes()[node].out, graph.nodes()[node].in}) {
+      for (const Value value : operands) {
+        if (value) last[index(value)] = std::max(last[index(value)], joins[node]);
+      }
+    }
+  }
+}
+
 /// The block whose bytes output `out` may take over: that of an input which dies at this node.
 int inherited_block(const Graph& graph, const std::vector<int>& last_use, const std::vector<int>& block_of, int node,
                     int out, const std::vector<int>& taken) {
@@ -73,9 +87,27 @@ std::size_t place(std::vector<Block>& blocks) {
 
 }  // namespace
 
-Plan plan_memory(const Graph& graph, MemoryMode mode) {
+std::vector<int> joins_of(const Graph& graph) {
+  const std::vector<Node>& nodes = graph.nodes();
+  std::vector<int> joins(nodes.size(), kInLine);
+  const auto reads = [](const Node& node, const Node& writer) {
+    return std::any_of(writer.out.begin(), writer.out.end(), [&](Value out) {
+      return out && std::find(node.in.begin(), node.in.end(), out) != node.in.end();
+    });
+  };
+  for (std::size_t node = 0; node < nodes.size(); ++node) {
+    if (!nodes[node].op->runs_aside()) continue;
+    std::size_t join = node + 1;
+    while (join < nodes.size() && !nodes[join].op->runs_aside() && !reads(nodes[join], nodes[node])) ++join;
+    joins[node] = static_cast<int>(join);
+  }
+  return joins;
+}
+
+Plan plan_memory(const Graph& graph, MemoryMode mode, bool aside) {
   Plan plan;
   plan.last_use = last_uses(graph);
+  if (aside) extend_asides(graph, plan.last_use);
   std::vector<Block> blocks;
   std::vector<int> block_of(graph.values().size(), -1);
   const int end = static_cast<int>(graph.nodes().size());

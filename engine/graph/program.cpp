@@ -20,9 +20,16 @@ Program::Program(Graph graph, Backend& backend, std::shared_ptr<Arena> arena, Me
     : graph_(std::move(graph)),
       backend_(&backend),
       arena_(std::move(arena)),
-      plan_(plan_memory(graph_, mode)),
+      plan_(plan_memory(graph_, mode, backend.is_asynchronous())),
       profile_(graph_.nodes().size()) {
   arena_->reserve(plan_.bytes);
+  joins_before_.resize(graph_.nodes().size() + 1);
+  if (backend.is_asynchronous()) {
+    joins_ = joins_of(graph_);
+    for (const int join : joins_) {
+      if (join != kInLine) joins_before_[static_cast<std::size_t>(join)] = true;
+    }
+  }
   for (const Node& node : graph_.nodes()) {
     first_.push_back(operands_.size());
     for (const auto& operands : {node.in, node.out}) {
@@ -78,13 +85,18 @@ void Program::bind(const Bindings& bindings) {
 void Program::run_node(std::size_t node) {
   const std::size_t inputs = graph_.nodes()[node].in.size();
   const std::span<const Tensor> operands(operands_.data() + first_[node], first_[node + 1] - first_[node]);
+  const bool aside = !joins_.empty() && joins_[node] != kInLine;
+  if (joins_before_[node]) backend_->join_side();
+  if (aside) backend_->begin_side();
   graph_.nodes()[node].op->run(*backend_, operands.first(inputs), operands.subspan(inputs));
+  if (aside) backend_->end_side();
 }
 
 void Program::run(const Bindings& bindings) {
   if (profiling_) return run_profiled(bindings);
   bind(bindings);
   for (std::size_t node = 0; node < graph_.nodes().size(); ++node) run_node(node);
+  if (joins_before_.back()) backend_->join_side();
 }
 
 void Program::run_profiled(const Bindings& bindings) {
@@ -93,6 +105,7 @@ void Program::run_profiled(const Bindings& bindings) {
   for (std::size_t node = 0; node < graph_.nodes().size(); ++node) {
     const auto start = std::chrono::steady_clock::now();
     run_node(node);
+    backend_->join_side();
     backend_->synchronize();
     NodeProfile& profile = profile_[node];
     profile.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

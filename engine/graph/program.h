@@ -83,6 +83,8 @@ class Program {
   Plan plan_;
   std::vector<Tensor> operands_;    ///< of all nodes, inputs then outputs of each
   std::vector<std::size_t> first_;  ///< per node, its first operand; one more at the end
+  std::vector<int> joins_;          ///< joins_of() the graph; empty where nothing runs aside
+  std::vector<bool> joins_before_;  ///< per node, whether it needs what runs aside
   std::vector<InArena> in_arena_;
   std::vector<Bound> bound_;
   void* arena_address_ = nullptr;

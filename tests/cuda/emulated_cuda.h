@@ -125,7 +125,9 @@ struct Device {
   std::size_t memory = std::size_t{4} << 30;   ///< in all
   std::size_t allocated = 0;                   ///< of it
   std::int64_t allocations = 0, launches = 0;  ///< so far
-  std::int64_t waits = 0;                      ///< of the host, for a stream or an event
+  std::int64_t launches_by_host = 0;           ///< of them, those that no graph made
+  std::int64_t graphs = 0;                     ///< launched
+  std::int64_t waits = 0;                      ///< of the host, for all that a stream had been given
 };
 Device& device();
 
@@ -186,6 +188,7 @@ T shuffle(unsigned mask, T value, int source, const Where& where) {
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...), Arguments&&... given) {
   const std::tuple<Parameters...> arguments(std::forward<Arguments>(given)...);
+  if (!emulated::capturing()) ++emulated::device().launches_by_host;
   return emulated::submit(config->stream, [config = *config, kernel, arguments] {
     return emulated::run(config, [&] { std::apply(kernel, arguments); });
   });

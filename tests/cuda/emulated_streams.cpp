@@ -151,8 +151,9 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (event->capture) return failed(cudaErrorStreamCaptureUnsupported, "a captured event cannot be awaited");
-  ++device().waits;
-  return event->stream ? emulated::advance(*event->stream, event->after) : cudaSuccess;
+  if (!event->stream) return cudaSuccess;
+  device().waits += event->after == event->stream->submitted;
+  return emulated::advance(*event->stream, event->after);
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
@@ -201,6 +202,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   if (stream->capture) return failed(cudaErrorStreamCaptureUnsupported, "a graph is launched while capturing");
   if (const cudaError_t status = emulated::advance(*stream, stream->submitted); status != cudaSuccess) return status;
+  ++device().graphs;
   for (const EmulatedGraph::Node& node : executable->nodes) {
     cudaError_t status = cudaSuccess;
     if (node.work) {

@@ -47,6 +47,7 @@ class Conv2dWeightGrad final : public Op {
     backend.conv2d_weight_grad(in[0], in[1], out[0], spec_);
   }
   double flops(std::span<const Type> in, std::span<const Type> out) const override { return conv_flops(in[1], out[0]); }
+  bool runs_aside() const override { return true; }
 
  private:
   Conv2dSpec spec_;

@@ -1,0 +1,158 @@
+// Recorded steps, the second stream, early uploads: none of them changes a bit, and none is left out unnoticed.
+#include <doctest/doctest.h>
+
+#include "engine/check/intercept.h"
+#include "engine/cuda/cuda_kernel_backend.h"
+#include "tests/cuda/network_training.h"
+#include "tests/temporary_folder.h"
+
+using namespace dgsam;
+
+namespace {
+
+/// A backend that is given one operation after the other.
+class OneByOne final : public InterceptingBackend {
+ public:
+  using InterceptingBackend::InterceptingBackend;
+  bool is_asynchronous() const override { return false; }
+  std::unique_ptr<Recording> record(const std::function<void()>&) override { return nullptr; }
+
+ private:
+  void intercept(const Call& call) override { call.run_on(inner()); }
+};
+
+struct Seen {
+  Vector theta;
+  std::vector<StepReport> reports;
+};
+
+Seen train(Backend& backend, const std::string& method, bool recording, int steps) {
+  NetworkTraining training(backend, method);
+  training.method->set_recording(recording);
+  Seen seen;
+  for (int step = 0; step < steps; ++step) {
+    training.step();
+    if (step > 0) seen.reports.push_back(training.method->report(1));
+  }
+  seen.reports.push_back(training.method->report());
+  seen.theta = read(backend, training.theta);
+  return seen;
+}
+
+}  // namespace
+
+TEST_CASE("steps recorded, on two streams and with early uploads end with the bits of one operation after the other") {
+  constexpr int kSteps = 5;
+  for (const char* method : {"erm", "sam", "dgsam"}) {
+    CAPTURE(method);
+    CudaKernelBackend cuda;
+    OneByOne one_by_one(cuda);
+    const Seen expected = train(one_by_one, method, false, kSteps);
+    for (const bool recording : {false, true}) {
+      CAPTURE(recording);
+      const Seen seen = train(cuda, method, recording, kSteps);
+      CHECK(seen.theta == expected.theta);
+      for (std::size_t step = 0; step < kSteps; ++step) {
+        CHECK(seen.reports[step].losses == expected.reports[step].losses);
+        CHECK(seen.reports[step].norms == expected.reports[step].norms);
+        CHECK(seen.reports[step].domains == expected.reports[step].domains);
+      }
+    }
+  }
+}
+
+TEST_CASE("from the third step on a step is one launch: it allocates nothing and waits for nothing") {
+  CudaKernelBackend cuda;
+  NetworkTraining training(cuda, "dgsam");
+  training.step();
+  training.step();
+  training.method->report();
+  const emulated::Device before = emulated::device();
+  for (int step = 0; step < 3; ++step) training.step();
+  const emulated::Device& after = emulated::device();
+  CHECK(after.allocations == before.allocations);
+  CHECK(after.waits == before.waits);
+  CHECK(after.graphs == before.graphs + 3);
+  CHECK(after.launches_by_host - before.launches_by_host == 3 * NetworkTraining::kDomains);  // the images' copies
+}
+
+TEST_CASE("memory given back ends a recording, and the next steps make another one") {
+  CudaKernelBackend cuda;
+  NetworkTraining training(cuda, "sam"), other(cuda, "sam");
+  for (int step = 0; step < 3; ++step) {
+    training.step();
+    other.step();
+  }
+  { const Buffer elsewhere(cuda, 64); }
+  const std::int64_t graphs = emulated::device().graphs;
+  other.step();
+  CHECK(emulated::device().graphs == graphs);
+  other.step();
+  CHECK(emulated::device().graphs == graphs + 1);
+  training.step();
+  training.step();
+  CHECK(read(cuda, training.theta) == read(cuda, other.theta));
+}
+
+TEST_CASE("a recording refuses to be replayed after memory has been given back") {
+  CudaKernelBackend cuda;
+  const Buffer memory(cuda, 64);
+  const Tensor x{memory.data(), {DType::f32, {16}}};
+  const auto recording = cuda.record([&] { cuda.fill(x, 2); });
+  std::vector<float> values(16);
+  cuda.download(values.data(), x);
+  CHECK(values[3] == 0);  // written down, not done
+  recording->replay();
+  cuda.download(values.data(), x);
+  CHECK(values[3] == 2);
+  { const Buffer elsewhere(cuda, 64); }
+  CHECK_FALSE(recording->valid());
+  CHECK(error_of([&] { recording->replay(); }).find("after memory had been given back") != std::string::npos);
+}
+
+TEST_CASE("what may not be recorded is refused, and the device goes on after it") {
+  CudaKernelBackend cuda;
+  const Buffer memory(cuda, 64);
+  const Tensor x{memory.data(), {DType::f32, {16}}};
+  std::vector<float> values(16, 1);
+  CHECK(error_of([&] { cuda.record([&] { Buffer(cuda, 64); }); }).find("cudaMalloc") != std::string::npos);
+  CHECK(error_of([&] { cuda.record([&] { cuda.upload(x, values.data()); }); }).find("upload") != std::string::npos);
+  CHECK(error_of([&] { cuda.record([&] { cuda.synchronize(); }); }).find("waiting") != std::string::npos);
+  cuda.fill(x, 3);
+  cuda.download(values.data(), x);
+  CHECK(values[0] == 3);
+}
+
+TEST_CASE("an early upload waits for the operations before the last release, and the next operations for it") {
+  CudaKernelBackend cuda;
+  const Buffer memory(cuda, 128);
+  const Tensor staged{memory.data(), {DType::f32, {16}}}, x{memory.at(64), {DType::f32, {16}}};
+  std::vector<float> values(16);
+  for (int round = 1; round <= 3; ++round) {
+    std::vector<float> host(16, static_cast<float>(round));
+    cuda.upload_early(staged, host.data());
+    host.assign(16, -1);  // it is free as soon as the call returns
+    cuda.copy(staged, x);
+    cuda.release_early_uploads();
+    cuda.download(values.data(), x);
+    CHECK(values == std::vector<float>(16, static_cast<float>(round)));
+  }
+}
+
+TEST_CASE("work on the side has scratch memory of its own") {
+  CudaKernelBackend cuda;
+  const Buffer memory(cuda, 4096);
+  const Tensor x{memory.data(), {DType::f32, {512}}}, main{memory.at(2048), {DType::f64, {}}},
+      side{memory.at(3072), {DType::f64, {}}};
+  cuda.fill(x, 1);
+  cuda.begin_side();
+  cuda.norm(x, side);
+  cuda.end_side();
+  cuda.norm({memory.data(), {DType::f32, {64}}}, main);
+  cuda.join_side();
+  double norms[2];
+  cuda.download(&norms[0], main);
+  cuda.download(&norms[1], side);
+  CHECK(norms[0] == 8);
+  CHECK(norms[1] == std::sqrt(512.0));
+}
