@@ -30,10 +30,16 @@ Network build(int image_channels, int classes, const NetworkOptions& options, co
     append_gradients(graph, network.loss);
     if (options.fuse) fuse_gradient_sums(graph);
   }
+  if (options.gather_folds) gather_folds(graph);
   return network;
 }
 
 }  // namespace
+
+void NetworkOptions::adapt_to(const Backend& backend) {
+  layout = backend.preferred_layout(activation);
+  gather_folds = backend.is_asynchronous();
+}
 
 Network build_network(const ResNetSpec& resnet, int classes, const NetworkOptions& options) {
   return build(resnet.image_channels, classes, options,

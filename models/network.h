@@ -45,7 +45,11 @@ struct NetworkOptions {
   /// true: with dropout and gradients. false: for evaluation, without either; batch norm then always uses the running
   /// statistics.
   bool training = true;
-  bool fuse = true;  ///< epilogues and gradient sums (fuse.h)
+  bool fuse = true;           ///< epilogues and gradient sums (fuse.h)
+  bool gather_folds = false;  ///< frozen batch norms are folded all at once (fuse.h): for asynchronous backends
+
+  /// Sets what makes `backend` fastest: layout and gather_folds. After `activation`.
+  void adapt_to(const Backend& backend);
 };
 
 /// A graph with three inputs, always in this order: images, of the activation type, [N,H,W,C] dense; labels i32[N];

@@ -44,7 +44,7 @@ class StepBench {
     network_options.batch = together ? domains_ * batch_ : batch_;
     network_options.image_size = config.image_size;
     network_options.activation = config.activation();
-    network_options.layout = backend_->preferred_layout(network_options.activation);
+    network_options.adapt_to(*backend_);
     network_options.batch_norm = config.freeze_bn ? BatchNormMode::frozen : BatchNormMode::batch;
     Network network = build_network(config.model_spec(kBenchClasses), network_options);
     const Value loss = network.loss;

@@ -128,7 +128,7 @@ CheckpointNetwork::CheckpointNetwork(const Checkpoint& checkpoint, const Network
   options.batch = place.batch_size;
   options.image_size = config.image_size;
   options.activation = config.activation();
-  options.layout = backend_->preferred_layout(options.activation);
+  options.adapt_to(*backend_);
   const ModelSpec model = config.model_spec(static_cast<int>(checkpoint.classes.size()));
   evaluator_ = std::make_unique<Evaluator>(*backend_, model, options, std::make_shared<Arena>(*backend_));
   const Graph& graph = evaluator_->graph();

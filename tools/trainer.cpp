@@ -77,7 +77,7 @@ NetworkOptions Trainer::network_options() const {
   options.batch = config_.batch_size;
   options.image_size = config_.image_size;
   options.activation = config_.activation();
-  options.layout = backend_->preferred_layout(options.activation);
+  options.adapt_to(*backend_);
   options.batch_norm = config_.freeze_bn ? BatchNormMode::frozen : BatchNormMode::batch;
   options.bn.running = running_statistics(config_);
   options.dropout = config_.dropout;

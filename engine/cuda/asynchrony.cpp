@@ -22,35 +22,15 @@ class CapturedRecording final : public Recording {
   std::int64_t deallocations_;
 };
 
-class PinnedReadBack final : public ReadBack {
- public:
-  PinnedReadBack(const Stream& stream, std::size_t bytes) : stream_(stream), bytes_(bytes), memory_(bytes) {}
-
-  void start(const Tensor& from) override {
-    require(from.bytes() <= bytes_, "a read-back of ", bytes_, " bytes was given ", from.type);
-    check_cuda(cudaMemcpyAsync(memory_.data(), from.data, from.bytes(), cudaMemcpyDeviceToHost, stream_.get()),
-               "read-back of ", from.type);
-    arrived_.record(stream_);
-  }
-  const void* wait() override {
-    arrived_.synchronize();
-    return memory_.data();
-  }
-
- private:
-  const Stream& stream_;
-  std::size_t bytes_;
-  PinnedMemory memory_;
-  Event arrived_;
-};
-
 }  // namespace
 
 std::unique_ptr<Recording> CudaKernelBackend::record(const std::function<void()>& work) {
   join_side();
+  launch_folds();
   return std::make_unique<CapturedRecording>(*this, stream_, [&] {
     work();
     join_side();
+    launch_folds();
   });
 }
 
@@ -65,20 +45,20 @@ void CudaKernelBackend::release_early_uploads() { early_released_.record(stream(
 
 void CudaKernelBackend::begin_side() {
   join_side();
-  side_begun_.record(stream_);
+  side_begun_.record(stream());
   side_begun_.hold_back(side_stream_);
   side_is_open_ = true;
   switch_to(true);
 }
 
 void CudaKernelBackend::end_side() {
-  side_ended_.record(side_stream_);
+  side_ended_.record(stream());
   switch_to(false);
 }
 
 void CudaKernelBackend::join_side() {
   if (!side_is_open_) return;
-  side_ended_.hold_back(stream_);
+  side_ended_.hold_back(stream());
   side_is_open_ = false;
 }
 
@@ -87,8 +67,31 @@ void CudaKernelBackend::switch_to(bool side) {
   queue_.stream = stream().get();
 }
 
+class CudaKernelBackend::PinnedReadBack final : public ReadBack {
+ public:
+  PinnedReadBack(CudaKernelBackend& backend, std::size_t bytes) : backend_(backend), bytes_(bytes), memory_(bytes) {}
+
+  void start(const Tensor& from) override {
+    require(from.bytes() <= bytes_, "a read-back of ", bytes_, " bytes was given ", from.type);
+    const Stream& stream = backend_.stream();
+    check_cuda(cudaMemcpyAsync(memory_.data(), from.data, from.bytes(), cudaMemcpyDeviceToHost, stream.get()),
+               "read-back of ", from.type);
+    arrived_.record(stream);
+  }
+  const void* wait() override {
+    arrived_.synchronize();
+    return memory_.data();
+  }
+
+ private:
+  CudaKernelBackend& backend_;
+  std::size_t bytes_;
+  PinnedMemory memory_;
+  Event arrived_;
+};
+
 std::unique_ptr<ReadBack> CudaKernelBackend::make_read_back(std::size_t bytes) {
-  return std::make_unique<PinnedReadBack>(stream_, bytes);
+  return std::make_unique<PinnedReadBack>(*this, bytes);
 }
 
 }  // namespace dgsam

@@ -6,9 +6,11 @@
 // Sums are cut into chunks by shape alone and added in order, without atomics: same inputs, same bits.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "engine/backend.h"
 #include "engine/cuda/device.h"
@@ -98,14 +100,34 @@ class CudaKernelBackend : public Backend {
 
  protected:
   /// Where the next kernel goes.
-  const Queue& queue() const { return queue_; }
+  const Queue& queue() {
+    launch_folds();
+    return queue_;
+  }
   /// At least `bytes` of device memory for the kernels that follow, until the next call; it grows and is not given back
   /// before that. Its contents are undefined. Work on the side has its own.
   void* scratch(std::size_t bytes);
 
  private:
-  const Stream& stream() const { return on_side_ ? side_stream_ : stream_; }
+  /// A call of fold_batch_norm() or fold_batch_norm_grad() that waits for company: those of all layers, called one after
+  /// the other, are one launch (fold.cu). Every other operation launches them first.
+  struct PendingFold {
+    bool is_gradient;
+    std::array<Tensor, 6> in;
+    std::array<Tensor, 3> out;
+    double eps;
+  };
+  void launch_fold_later(const PendingFold& fold);
+  void launch_folds();
+  template <class S, class T>
+  void launch_folds_as();
+
+  const Stream& stream() {
+    launch_folds();
+    return on_side_ ? side_stream_ : stream_;
+  }
   void switch_to(bool side);
+  class PinnedReadBack;
 
   DeviceInfo info_;
   Stream stream_, side_stream_, copy_stream_;
@@ -113,6 +135,7 @@ class CudaKernelBackend : public Backend {
   bool on_side_ = false;       ///< between begin_side() and end_side()
   bool side_is_open_ = false;  ///< until join_side()
   Queue queue_;
+  std::vector<PendingFold> folds_;
   Staging staging_, early_staging_;
   std::size_t bytes_allocated_ = 0;
   std::int64_t allocations_ = 0, deallocations_ = 0;

@@ -1,8 +1,11 @@
 // Frozen batch norm folded into the weights before it, and the gradient; s = 1/sqrt(var + eps), per output channel k:
 //   folded_w[k] = gamma[k] s[k] w[k],   folded_b[k] = beta[k] - gamma[k] s[k] mean[k]
 //   dw[k] = gamma[k] s[k] dfw[k],   dgamma[k] = s[k] (<w[k], dfw[k]> - mean[k] dfb[k]),   dbeta[k] = dfb[k]
-// One warp per row of R·S·C weights. Bytes per weight: 6 (f32 to bf16) and 12.
+// One warp per row of R·S·C weights. Bytes per weight: 6 (f32 to bf16) and 12. A layer's fold is a few microseconds of
+// work or less, so consecutive ones share a launch.
+#include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "engine/cuda/map.h"
@@ -72,56 +75,121 @@ struct FoldGrad {
   }
 };
 
-/// body.row<kLanes>(k, begin, end) by a whole warp, for every row.
+/// So many layers' folds fit into the 4 KiB of a kernel's arguments.
+constexpr int kMostFolds = 40;
+
+/// The folds of several layers, and where each one's blocks begin.
+template <class Body>
+struct FoldTable {
+  struct Layer {
+    Body body;
+    int rows, length;
+    unsigned first_block;
+    bool vectors;
+  };
+  int count = 0;
+  Layer layers[kMostFolds];
+};
+
+/// layer.body.row<kLanes>(k, begin, end) by a whole warp, for every row of every layer.
 template <int kLanes, class Body>
-__global__ void row_kernel(std::int64_t rows, std::int64_t length, Body body) {
-  const std::int64_t k = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
-  if (k < rows) body.template row<kLanes>(k, k * length, (k + 1) * length);
+__global__ void fold_kernel(FoldTable<Body> table) {
+  int at = table.count - 1;
+  while (at > 0 && blockIdx.x < table.layers[at].first_block) --at;
+  const auto& layer = table.layers[at];
+  const std::int64_t k = static_cast<std::int64_t>(blockIdx.x - layer.first_block) * blockDim.y + threadIdx.y;
+  if (k >= layer.rows) return;
+  const std::int64_t begin = k * layer.length, end = begin + layer.length;
+  layer.vectors ? layer.body.template row<kLanes>(k, begin, end) : layer.body.template row<1>(k, begin, end);
 }
 
-template <int kLanes, class Body>
-void for_each_row(const Queue& queue, const char* name, std::int64_t rows, std::int64_t length, bool vectors,
-                  const Body& body) {
-  if (rows == 0) return;
-  const Launch how{name, queue.stream, static_cast<unsigned>((rows + kRowsPerBlock - 1) / kRowsPerBlock),
-                   dim3(kWarp, kRowsPerBlock)};
-  if (vectors && length % kLanes == 0) return launch(how, row_kernel<kLanes, Body>, rows, length, body);
-  launch(how, row_kernel<1, Body>, rows, length, body);
+/// Whether two tensors share bytes.
+bool overlap(const Tensor& a, const Tensor& b) {
+  const auto begin = [](const Tensor& tensor) { return static_cast<const std::byte*>(tensor.data); };
+  return a && b && begin(a) < begin(b) + b.bytes() && begin(b) < begin(a) + a.bytes();
+}
+
+template <class A, class B>
+bool any_overlap(const A& some, const B& others) {
+  return std::any_of(some.begin(), some.end(), [&](const Tensor& a) {
+    return std::any_of(others.begin(), others.end(), [&](const Tensor& b) { return overlap(a, b); });
+  });
 }
 
 }  // namespace
 
 void CudaKernelBackend::fold_batch_norm(const Tensor& w, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
                                         const Tensor& var, double eps, const Tensor& folded_w, const Tensor& folded_b) {
-  constexpr const char* kOp = "fold_batch_norm";
-  const std::int64_t outputs = w.shape()[0], row = w.elements() / std::max<std::int64_t>(1, outputs);
-  check_fold_batch_norm(kOp, w, gamma, beta, mean, var, folded_w, folded_b);
-  with_master(w.dtype(), kOp, [&]<class S>() {
-    with_type(folded_w.dtype(), kOp, [&]<class T>() {
-      const Fold<S, T> body{
-          {gamma.as<S>(), mean.as<S>(), var.as<S>(), eps}, w.as<S>(), beta.as<S>(), folded_w.as<T>(), folded_b.as<S>()};
-      constexpr int kLanes = std::max(kWordLanes<S>, kWordLanes<T>);
-      for_each_row<kLanes>(queue(), kOp, outputs, row, words_at(body.w, body.folded_w), body);
-    });
-  });
+  check_fold_batch_norm("fold_batch_norm", w, gamma, beta, mean, var, folded_w, folded_b);
+  launch_fold_later({false, {w, gamma, beta, mean, var}, {folded_w, folded_b}, eps});
 }
 
 void CudaKernelBackend::fold_batch_norm_grad(const Tensor& w, const Tensor& gamma, const Tensor& mean,
                                              const Tensor& var, double eps, const Tensor& dfw, const Tensor& dfb,
                                              const Tensor& dw, const Tensor& dgamma, const Tensor& dbeta) {
-  constexpr const char* kOp = "fold_batch_norm_grad";
-  const std::int64_t outputs = w.shape()[0], row = w.elements() / std::max<std::int64_t>(1, outputs);
-  check_fold_batch_norm_grad(kOp, w, gamma, mean, var, dfw, dfb, dw, dgamma, dbeta);
-  with_master(w.dtype(), kOp, [&]<class S>() {
-    const FoldGrad<S> body{{gamma.as<S>(), mean.as<S>(), var.as<S>(), eps},
-                           w.as<S>(),
-                           dfw.as<S>(),
-                           dfb.as<S>(),
-                           dw.as<S>(),
-                           dgamma.as<S>(),
-                           dbeta.as<S>()};
-    for_each_row<kWordLanes<S>>(queue(), kOp, outputs, row, words_at(body.w, body.dfw, body.dw), body);
+  check_fold_batch_norm_grad("fold_batch_norm_grad", w, gamma, mean, var, dfw, dfb, dw, dgamma, dbeta);
+  launch_fold_later({true, {w, gamma, mean, var, dfw, dfb}, {dw, dgamma, dbeta}, eps});
+}
+
+void CudaKernelBackend::launch_fold_later(const PendingFold& fold) {
+  if (fold.in[0].elements() == 0) return;
+  const bool fits = std::all_of(folds_.begin(), folds_.end(), [&](const PendingFold& other) {
+    return other.is_gradient == fold.is_gradient && other.in[0].dtype() == fold.in[0].dtype() &&
+           other.out[0].dtype() == fold.out[0].dtype() && !any_overlap(fold.in, other.out) &&
+           !any_overlap(fold.out, other.in) && !any_overlap(fold.out, other.out);
   });
+  if (!fits || folds_.size() == kMostFolds) launch_folds();
+  folds_.push_back(fold);
+}
+
+void CudaKernelBackend::launch_folds() {
+  if (folds_.empty()) return;
+  const char* const op = folds_[0].is_gradient ? "fold_batch_norm_grad" : "fold_batch_norm";
+  with_master(folds_[0].in[0].dtype(), op,
+              [&]<class S>() { with_type(folds_[0].out[0].dtype(), op, [&]<class T>() { launch_folds_as<S, T>(); }); });
+  folds_.clear();
+}
+
+template <class S, class T>
+void CudaKernelBackend::launch_folds_as() {
+  const auto launch_table = [&]<int kLanes, class Body>(const char* name, const auto& body_of) {
+    FoldTable<Body> table;
+    unsigned blocks = 0;
+    for (const PendingFold& fold : folds_) {
+      const Shape& shape = fold.in[0].shape();
+      const auto rows = static_cast<int>(shape[0]), length = static_cast<int>(fold.in[0].elements() / shape[0]);
+      const Body body = body_of(fold);
+      const bool vectors = length % kLanes == 0 && words_at(fold.in[0].data, fold.in[4].data, fold.out[0].data);
+      table.layers[table.count++] = {body, rows, length, blocks, vectors};
+      blocks += (static_cast<unsigned>(rows) + kRowsPerBlock - 1) / kRowsPerBlock;
+    }
+    launch({name, queue_.stream, blocks, dim3(kWarp, kRowsPerBlock)}, fold_kernel<kLanes, Body>, table);
+  };
+  if (folds_[0].is_gradient) {
+    if constexpr (std::is_same_v<S, T>) {
+      launch_table.template operator()<kWordLanes<S>, FoldGrad<S>>(
+          "fold_batch_norm_grad", [](const PendingFold& fold) -> FoldGrad<S> {
+            const auto& [w, gamma, mean, var, dfw, dfb] = fold.in;
+            return {{gamma.as<S>(), mean.as<S>(), var.as<S>(), fold.eps},
+                    w.as<S>(),
+                    dfw.as<S>(),
+                    dfb.as<S>(),
+                    fold.out[0].as<S>(),
+                    fold.out[1].as<S>(),
+                    fold.out[2].as<S>()};
+          });
+    }
+    return;
+  }
+  launch_table.template operator()<std::max(kWordLanes<S>, kWordLanes<T>), Fold<S, T>>(
+      "fold_batch_norm", [](const PendingFold& fold) -> Fold<S, T> {
+        const auto& [w, gamma, beta, mean, var, none] = fold.in;
+        return {{gamma.as<S>(), mean.as<S>(), var.as<S>(), fold.eps},
+                w.as<S>(),
+                beta.as<S>(),
+                fold.out[0].as<T>(),
+                fold.out[1].as<S>()};
+      });
 }
 
 }  // namespace dgsam

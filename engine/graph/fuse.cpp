@@ -1,5 +1,7 @@
 #include "engine/graph/fuse.h"
 
+#include <algorithm>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -113,6 +115,14 @@ void fuse_gradient_sums(Graph& graph) {
     list.append(std::move(node));
   }
   graph.replace_nodes(list.finish());
+}
+
+void gather_folds(Graph& graph) {
+  std::vector<Node> nodes = graph.nodes();
+  const auto is = [](Op::Place place) { return [place](const Node& node) { return node.op->place() == place; }; };
+  const auto rest = std::stable_partition(nodes.begin(), nodes.end(), is(Op::Place::first));
+  std::stable_partition(rest, nodes.end(), std::not_fn(is(Op::Place::last)));
+  graph.replace_nodes(std::move(nodes));
 }
 
 }  // namespace dgsam

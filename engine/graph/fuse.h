@@ -9,5 +9,8 @@ namespace dgsam {
 void fuse_epilogues(Graph& graph);
 /// After gradients: bias_relu_grad(add(a, b)) -> bias_relu_grad with two incoming gradients.
 void fuse_gradient_sums(Graph& graph);
+/// Last: all batch norms are folded before anything else, and their gradients come after everything else, so that a
+/// backend can do all layers at once. Costs the memory of the folded weights' gradients. Results stay as they are.
+void gather_folds(Graph& graph);
 
 }  // namespace dgsam

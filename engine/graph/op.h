@@ -45,6 +45,10 @@ class Op {
   virtual double flops(std::span<const Type> in, std::span<const Type> out) const;
   /// True for an operation that is worth running beside those that follow it: nothing but parameters waits for it.
   virtual bool runs_aside() const { return false; }
+  /// Where gather_folds() moves a node: to the beginning (its operands are parameters and statistics), or to the end
+  /// (its results are parameters' gradients).
+  enum class Place : std::uint8_t { anywhere, first, last };
+  virtual Place place() const { return Place::anywhere; }
   /// True when output `out` may take over the memory of input `in`, if that dies here.
   virtual bool in_place(int in, int out) const;
 };

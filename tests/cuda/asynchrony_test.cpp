@@ -156,3 +156,45 @@ TEST_CASE("work on the side has scratch memory of its own") {
   CHECK(norms[0] == 8);
   CHECK(norms[1] == std::sqrt(512.0));
 }
+
+TEST_CASE("consecutive folds are one launch, unless one needs what another one writes") {
+  CudaKernelBackend cuda;
+  constexpr std::int64_t kRows = 5, kLength = 12, kMatrix = 256, kVector = 64;
+  const Buffer memory(cuda, 16 * kMatrix);
+  const auto matrix = [&](std::size_t i) {
+    return Tensor{memory.at(i * kMatrix), {DType::f32, {kRows, 1, 1, kLength}}};
+  };
+  const auto vector = [&](std::size_t i) {
+    return Tensor{memory.at(8 * kMatrix + i * kVector), {DType::f32, {kRows}}};
+  };
+  for (std::size_t i = 0; i < 3; ++i)
+    cuda.fill({matrix(i).data, {DType::f32, {kRows * kLength}}}, 1.0 + static_cast<double>(i));
+  for (std::size_t i = 0; i < 4; ++i) cuda.fill(vector(i), 2);
+  const auto fold = [&](std::size_t from, std::size_t to) {
+    cuda.fold_batch_norm(matrix(from), vector(0), vector(1), vector(2), vector(3), 0, matrix(to), vector(4 + to));
+  };
+  const auto launches_of = [&](const auto& work) {
+    cuda.synchronize();
+    const std::int64_t before = emulated::device().launches;
+    work();
+    CHECK(emulated::device().launches == before);  // not yet
+    cuda.synchronize();
+    return emulated::device().launches - before;
+  };
+  CHECK(launches_of([&] {
+          fold(0, 3);
+          fold(1, 4);
+          fold(2, 5);
+        }) == 1);
+  std::vector<float> values(kRows * kLength);
+  for (std::size_t i = 0; i < 3; ++i) {
+    cuda.download(values.data(), matrix(3 + i));
+    for (const float value : values) CHECK(value == doctest::Approx(std::sqrt(2.0) * (1.0 + static_cast<double>(i))));
+  }
+  fold(0, 6);
+  const std::int64_t before = emulated::device().launches;
+  fold(6, 7);  // of the result
+  CHECK(emulated::device().launches == before + 1);
+  cuda.download(values.data(), matrix(7));
+  CHECK(values[7] == doctest::Approx(2));
+}

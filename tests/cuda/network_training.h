@@ -48,7 +48,7 @@ struct NetworkTraining {
   static ResNetSpec spec() {
     return {.block = ResNetSpec::Block::bottleneck, .blocks = {1}, .planes = {8}, .stem = 16};
   }
-  static NetworkOptions options() { return {.batch = kBatch, .image_size = kSize}; }
+  static NetworkOptions options() { return {.batch = kBatch, .image_size = kSize, .gather_folds = true}; }
   static MethodOptions method_options(const std::string& name) {
     MethodOptions options = plain_method(name);
     options.order = random_order(kDomains, 3);

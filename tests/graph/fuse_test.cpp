@@ -151,3 +151,20 @@ TEST_CASE("fuse: fused equals unfused to rounding, values and gradients, in f64 
     }
   }
 }
+
+TEST_CASE("gather: folds come first and their gradients last, and no bit changes") {
+  const auto backend = plain_backend();
+  const Net net = trained_net(DType::f32, Norm::folded);
+  Graph gathered = net.graph;
+  gather_folds(gathered);
+  const std::vector<Node>& nodes = gathered.nodes();
+  CHECK(nodes.front().op->name() == "fold_batch_norm");
+  CHECK(nodes.back().op->name() == "fold_batch_norm_grad");
+  CHECK(nodes.size() == net.graph.nodes().size());
+  CHECK(nodes[1].op->name() == "fold_batch_norm");
+  CHECK(nodes[nodes.size() - 2].op->name() == "fold_batch_norm_grad");
+  Session one_by_one(*backend, net.graph), together(*backend, gathered);
+  one_by_one.run();
+  together.run();
+  CHECK(together.gradients() == one_by_one.gradients());
+}

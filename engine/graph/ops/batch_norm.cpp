@@ -14,6 +14,7 @@ class FoldBatchNormGrad final : public Op {
   void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
     backend.fold_batch_norm_grad(in[0], in[1], in[2], in[3], eps_, in[4], in[5], out[0], out[1], out[2]);
   }
+  Place place() const override { return Place::last; }
 
  private:
   double eps_;
@@ -35,6 +36,7 @@ class FoldBatchNorm final : public Op {
   void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
     backend.fold_batch_norm(in[kW], in[kGamma], in[kBeta], in[kMean], in[kVar], eps_, out[0], out[1]);
   }
+  Place place() const override { return Place::first; }
   std::vector<Value> gradient(Graph& graph, const Node& node, std::span<const Value> dout) const override {
     require(dout[0] && dout[1], "fold_batch_norm: the folded weights and bias must feed one convolution together");
     const std::vector<Value> d =
