@@ -17,7 +17,7 @@ find_library(DGSAM_CUBLASLT NAMES ${cublaslt_soname} HINTS ${CUDAToolkit_LIBRARY
              PATH_SUFFIXES lib lib64)
 
 set(cudnn_version 0)
-if(DGSAM_CUDNN_INCLUDE)
+if(EXISTS ${DGSAM_CUDNN_INCLUDE}/cudnn_version.h)
   file(STRINGS ${DGSAM_CUDNN_INCLUDE}/cudnn_version.h cudnn_defines REGEX "define CUDNN_(MAJOR|MINOR) ")
   string(REGEX REPLACE "[^0-9]+([0-9]+)[^0-9]+([0-9]+).*" "\\1.\\2" cudnn_version "${cudnn_defines}")
 endif()
