@@ -30,6 +30,9 @@ TEST_CASE("a trace has one line per operation, with what it reads and what it wr
   Tensors tensors(trace);
   const Tensor x = tensors.make(Array({1, 5, 4, 3}), DType::f32), w = tensors.make(Array({16, 3, 3, 3}), DType::f32);
   const Tensor y = tensors.make({DType::f32, {1, 5, 4, 16}, Layout::blocked16});
+  CHECK(trace.lines().front() == "allocate 240 bytes");
+  CHECK(trace.lines()[1] == "upload -> f32[1, 5, 4, 3]");
+  trace.clear();
   trace.conv2d(x, w, {}, {}, y, {1, 1, true});
   trace.bias_relu_grad(y, {}, y, y, {});
   trace.fill(x, 1);
