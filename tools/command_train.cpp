@@ -25,6 +25,7 @@ void add_train_command(CLI::App& app) {
     apply_defaults(*config, given);
     if (config->resume) *config = configuration_to_resume(*config, given);
     resolve(*config);
+    if (config->backend_check > 0) return Trainer(*config).check_backend();
     if (config->resume && std::filesystem::exists(std::filesystem::path(config->out) / "done")) {
       std::printf("%s is complete: nothing to resume\n", config->out.c_str());
     } else {

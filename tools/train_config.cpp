@@ -188,6 +188,7 @@ TrainConfig configuration_to_resume(const TrainConfig& asked, const std::set<std
   config = TrainConfig::from_json(merged, path.string());
   config.out = asked.out;
   config.profile = asked.profile;
+  config.recording = asked.recording;
   config.resume = true;
   return config;
 }

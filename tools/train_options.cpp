@@ -162,6 +162,16 @@ void add_run_options(CLI::App& command, TrainConfig& config) {
   add_value(command, "--threads", config.threads, "CPU threads; 0: all cores. Results depend on it by rounding only")
       ->group(kGroup);
   add_switch(command, "--onednn", config.onednn, "off: our own loops instead of oneDNN, as a reference", kGroup);
+  add_switch(
+      command, "--recording", config.recording,
+      "on: a GPU records the second step and replays it as one launch, to the same bits; off: every operation anew",
+      kGroup);
+  add_value(command, "--backend-check", config.backend_check,
+            "Instead of training: this many steps whose every operation also runs on the CPU (on the CPU: in our own\n"
+            "loops), the worst difference of each operation, and an error if one is beyond rounding")
+      ->check(CLI::NonNegativeNumber)
+      ->excludes("--resume")
+      ->group(kGroup);
   command.add_flag("--profile", config.profile, "At the end, print time, FLOPs and bytes per operation")->group(kGroup);
 }
 

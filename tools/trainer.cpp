@@ -25,6 +25,14 @@ Trainer::Trainer(const TrainConfig& config)
                                             : RunFiles::Existing::refuse) {
   open_data();
   backend_ = make_backend(config_.device, {.threads = config_.threads, .onednn = config_.onednn});
+  if (config_.backend_check > 0) {
+    // A GPU's reference is the CPU at its fastest; the CPU's own are the loops without a library.
+    reference_ = make_backend("cpu", {.threads = config_.threads, .onednn = backend_->is_asynchronous()});
+    device_ = std::move(backend_);
+    auto compare = std::make_unique<CompareBackend>(*device_, *reference_);
+    compare_ = compare.get();
+    backend_ = std::move(compare);
+  }
   build_networks();
 }
 
@@ -116,6 +124,7 @@ void Trainer::build_networks() {
   evaluator_ = std::make_unique<Evaluator>(*backend_, model, evaluation, arena_);
   optimizer_ = make_base_optimizer(*backend_, theta_, config_.optimizer);
   method_ = make_method(*backend_, *optimizer_, theta_, domains, method_options(config_, domains));
+  method_->set_recording(config_.recording && !config_.profile);
   gradient_ = std::make_unique<ProgramGradient>(*backend_, batch, all, &statistics_, domains, config_.seed);
 
   if (!files_.resumes() || !resume()) start();

@@ -13,6 +13,7 @@
 
 #include "data/loader.h"
 #include "data/splits.h"
+#include "engine/check/compare_backend.h"
 #include "models/network.h"
 #include "optim/method.h"
 #include "optim/program_gradient.h"
@@ -35,6 +36,10 @@ class Trainer {
   /// finite, and Stopped after SIGINT or SIGTERM, with the state saved.
   void run();
 
+  /// With config.backend_check: that many steps and the table of differences, no evaluations. Throws Error when an
+  /// operation differs by more than rounding explains.
+  void check_backend();
+
  private:
   // trainer.cpp: what a run is made of
   void open_data();
@@ -47,6 +52,7 @@ class Trainer {
   std::vector<StateVector> state_vectors() const;
 
   // trainer_run.cpp: how it goes
+  BatchLoader make_loader() const;
   void take_steps();
   /// Queues the next step, then notes what the one before it saw: the device is never left without work.
   void take_step(BatchLoader& loader);
@@ -91,7 +97,9 @@ class Trainer {
   TransformSpec transform_;
   std::unique_ptr<ImageCache> cache_;
 
+  std::unique_ptr<Backend> device_, reference_;  ///< with config.backend_check: what backend_ compares
   std::unique_ptr<Backend> backend_;
+  CompareBackend* compare_ = nullptr;  ///< backend_, when it compares
   std::shared_ptr<Arena> arena_;
   std::unique_ptr<Program> batch_program_, all_program_;  ///< one domain's batch; all domains' together
   Program* program_ = nullptr;                            ///< the one of the two that was built

@@ -36,15 +36,36 @@ void Trainer::run() {
   finish();
 }
 
-void Trainer::take_steps() {
+void Trainer::check_backend() {
+  BatchLoader loader = make_loader();
+  ProgressBar progress("Comparing", config_.backend_check);
+  while (progress_.steps < config_.backend_check) {
+    take_step(loader);
+    progress.set(progress_.steps);
+  }
+  note_last_step();
+  progress.finish();
+  std::printf("%s, compared with %s: largest difference, as a part of the largest value\n%s", device_->name().c_str(),
+              reference_->name().c_str(), compare_->report().c_str());
+  require(compare_->passed(), "--backend-check: ", device_->name(),
+          " differs from the CPU by more than rounding in the operations marked FAILED");
+}
+
+BatchLoader Trainer::make_loader() const {
   std::vector<DomainIndices> parts;
   for (const int domain : sources_) parts.push_back({domain, splits_[static_cast<std::size_t>(domain)].in});
-  BatchLoader loader(*cache_, std::move(parts), transform_,
-                     {.batch_size = config_.batch_size,
-                      .sampling = config_.sampler == "random" ? Sampling::kRandom : Sampling::kSequential,
-                      .seed = config_.seed,
-                      .start_step = progress_.steps,
-                      .threads = threads()});
+  return {*cache_,
+          std::move(parts),
+          transform_,
+          {.batch_size = config_.batch_size,
+           .sampling = config_.sampler == "random" ? Sampling::kRandom : Sampling::kSequential,
+           .seed = config_.seed,
+           .start_step = progress_.steps,
+           .threads = threads()}};
+}
+
+void Trainer::take_steps() {
+  BatchLoader loader = make_loader();
   if (config_.profile) program_->set_profiling(true);
 
   ProgressBar progress(title_of(method_->name()), config_.steps, progress_.steps);

@@ -11,14 +11,17 @@ namespace dgsam {
 
 class CompareBackend final : public InterceptingBackend {
  public:
-  /// Both must outlive this one.
-  CompareBackend(Backend& inner, Backend& reference) : InterceptingBackend(inner), reference_(reference) {}
+  /// Both must outlive this one. `tf32`: the inner backend may round f32 operands of convolutions and matrix products
+  /// to TF32.
+  CompareBackend(Backend& inner, Backend& reference, bool tf32 = false)
+      : InterceptingBackend(inner), reference_(reference), tf32_(tf32) {}
 
   /// The worst result of one operation.
   struct Worst {
     std::int64_t calls = 0;
     double error = 0;      ///< max |inner - reference| / max |reference|
-    double tolerance = 0;  ///< what was allowed there: see tolerance_of()
+    double tolerance = 0;  ///< what was allowed there: see tolerance_of(), and the type that the operands were
+                           ///< rounded to on the way
     std::string call;      ///< Call::text() of it
 
     bool passed() const { return error <= tolerance; }
@@ -43,7 +46,10 @@ class CompareBackend final : public InterceptingBackend {
  private:
   void intercept(const Call& call) override;
 
+  double tolerance_of(const Call& call, const Tensor& result, std::int64_t terms) const;
+
   Backend& reference_;
+  bool tf32_;
   std::map<std::string, Worst, std::less<>> worst_;
 };
 

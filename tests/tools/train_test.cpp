@@ -247,5 +247,15 @@ TEST_CASE("a folder that holds a run is replaced only with --overwrite, one that
   CHECK(fs::exists(folder.path("once/summary.json")));
 }
 
+TEST_CASE("a backend check takes its steps, compares them with the reference, and leaves no finished run") {
+  const TinyFolder folder;
+  TrainConfig config = folder.config("dgsam", "check");
+  config.backend_check = 2;
+  Trainer(config).check_backend();
+  CHECK(lines_of(folder.path("check/metrics.jsonl")).size() <= 2);
+  CHECK_FALSE(fs::exists(folder.path("check/done")));
+  CHECK_FALSE(fs::exists(folder.path("check/last.safetensors")));
+}
+
 }  // namespace
 }  // namespace dgsam
