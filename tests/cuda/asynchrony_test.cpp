@@ -1,63 +1,17 @@
 // Recorded steps, the second stream, early uploads: none of them changes a bit, and none is left out unnoticed.
 #include <doctest/doctest.h>
 
-#include "engine/check/intercept.h"
 #include "engine/cuda/cuda_kernel_backend.h"
-#include "tests/cuda/network_training.h"
+#include "tests/cuda/step_bits.h"
 #include "tests/temporary_folder.h"
 
 using namespace dgsam;
 
-namespace {
-
-/// A backend that is given one operation after the other.
-class OneByOne final : public InterceptingBackend {
- public:
-  using InterceptingBackend::InterceptingBackend;
-  bool is_asynchronous() const override { return false; }
-  std::unique_ptr<Recording> record(const std::function<void()>&) override { return nullptr; }
-
- private:
-  void intercept(const Call& call) override { call.run_on(inner()); }
-};
-
-struct Seen {
-  Vector theta;
-  std::vector<StepReport> reports;
-};
-
-Seen train(Backend& backend, const std::string& method, bool recording, int steps) {
-  NetworkTraining training(backend, method);
-  training.method->set_recording(recording);
-  Seen seen;
-  for (int step = 0; step < steps; ++step) {
-    training.step();
-    if (step > 0) seen.reports.push_back(training.method->report(1));
-  }
-  seen.reports.push_back(training.method->report());
-  seen.theta = read(backend, training.theta);
-  return seen;
-}
-
-}  // namespace
-
 TEST_CASE("steps recorded, on two streams and with early uploads end with the bits of one operation after the other") {
-  constexpr int kSteps = 5;
   for (const char* method : {"erm", "sam", "dgsam"}) {
     CAPTURE(method);
     CudaKernelBackend cuda;
-    OneByOne one_by_one(cuda);
-    const Seen expected = train(one_by_one, method, false, kSteps);
-    for (const bool recording : {false, true}) {
-      CAPTURE(recording);
-      const Seen seen = train(cuda, method, recording, kSteps);
-      CHECK(seen.theta == expected.theta);
-      for (std::size_t step = 0; step < kSteps; ++step) {
-        CHECK(seen.reports[step].losses == expected.reports[step].losses);
-        CHECK(seen.reports[step].norms == expected.reports[step].norms);
-        CHECK(seen.reports[step].domains == expected.reports[step].domains);
-      }
-    }
+    check_step_bits(cuda, [&](Backend& backend) { return NetworkTraining(backend, method); });
   }
 }
 

@@ -15,31 +15,35 @@
 
 namespace dgsam {
 
-/// A ResNet of one bottleneck block with frozen batch norm on images of 16x16, in f32.
+/// A ResNet in training; unless told otherwise one bottleneck block with frozen batch norm on images of 16x16, in f32.
 struct NetworkTraining {
   static constexpr int kDomains = 3, kBatch = 2, kSize = 16, kClasses = 4;
 
   NetworkTraining(Backend& backend, const std::string& method_name)
-      : network(build_network(spec(), kClasses, options())),
+      : NetworkTraining(backend, method_name, spec(), options(), 1e-2) {}
+  NetworkTraining(Backend& backend, const std::string& method_name, const ResNetSpec& model,
+                  const NetworkOptions& network_options, double learning_rate)
+      : network(build_network(model, kClasses, network_options)),
         program(std::move(network.graph), backend, std::make_shared<Arena>(backend)),
         theta(backend, program.graph().theta_layout(), DType::f32),
         statistics(backend, program.graph().statistic_layout(), DType::f32),
         gradient(backend, {&program, network.loss}, {}, &statistics, kDomains, 1),
-        base(make_base_optimizer(backend, theta, adam(1e-2, 1e-3))),
+        base(make_base_optimizer(backend, theta, adam(learning_rate, 1e-3))),
         method(make_method(backend, *base, theta, kDomains, method_options(method_name))) {
     initialise(program.graph(), backend, theta, 1);
     initialise_statistics(program.graph(), backend, statistics);
   }
 
   void step() {
+    const Shape& batch = program.graph().type(network.images).shape;
     std::vector<std::vector<float>> images(kDomains);
     std::vector<std::vector<std::int32_t>> labels(kDomains);
     RandomStream random(7, "batches", static_cast<std::uint64_t>(steps));
     for (int domain = 0; domain < kDomains; ++domain) {
       auto& pixels = images[static_cast<std::size_t>(domain)];
-      for (int i = 0; i < kBatch * kSize * kSize * 3; ++i) pixels.push_back(static_cast<float>(random.normal()));
+      for (std::int64_t i = 0; i < batch.elements(); ++i) pixels.push_back(static_cast<float>(random.normal()));
       auto& classes = labels[static_cast<std::size_t>(domain)];
-      for (int i = 0; i < kBatch; ++i) classes.push_back(static_cast<std::int32_t>(random.below(kClasses)));
+      for (std::int64_t i = 0; i < batch[0]; ++i) classes.push_back(static_cast<std::int32_t>(random.below(kClasses)));
       gradient.stage(domain, pixels.data(), classes.data());
     }
     method->step(steps++, theta, gradient);

@@ -11,11 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "engine/cpu/make_cpu_backend.h"
-#include "engine/make_backend.h"
 #include "models/network.h"
 #include "optim/method.h"
 #include "optim/program_gradient.h"
+#include "tests/optim/golden_backends.h"
 #include "tests/optim/quadratics.h"
 
 using namespace dgsam;
@@ -163,7 +162,7 @@ double replay(Backend& backend, const json& run, double tolerance) {
   options.batch = golden()["batch"];
   options.image_size = golden()["image_size"];
   options.activation = run["precision"] == "f64" ? DType::f64 : DType::f32;
-  options.layout = backend.preferred_layout(options.activation);
+  options.adapt_to(backend);
   options.batch_norm = run["batch_norm"] == "frozen" ? BatchNormMode::frozen : BatchNormMode::batch;
   const ResNetSpec model = model_named(run["model"]);
 
@@ -215,21 +214,27 @@ double replay(Backend& backend, const json& run, double tolerance) {
   return worst;
 }
 
-void replay_all(Backend& backend, const std::string& precision, double tolerance) {
+/// The settings of a recorded run, without its results.
+std::string title_of(const json& run) {
+  json settings = run;
+  for (const char* const results : {"loss", "losses", "perturbed_loss", "norms", "descent_norm", "final"})
+    settings.erase(results);
+  return settings.dump();
+}
+
+void replay_all(const GoldenBackend& entry) {
   double worst = 0;
-  int runs = 0;
+  int recorded = 0, replayed = 0;
   for (const json& run : golden()["runs"]) {
-    if (run["precision"] != precision) continue;
-    json settings = run;
-    for (const char* const results : {"loss", "losses", "perturbed_loss", "norms", "descent_norm", "final"})
-      settings.erase(results);
-    const std::string title = settings.dump();
+    if (run["precision"] != name_of(entry.precision) || recorded++ % entry.every != 0) continue;
+    const std::string title = title_of(run);
     CAPTURE(title);
-    worst = std::max(worst, replay(backend, run, tolerance));
-    ++runs;
+    worst = std::max(worst, replay(*entry.backend, run, entry.tolerance));
+    ++replayed;
   }
-  CHECK(runs >= 24);
-  MESSAGE(backend.name() << ", " << precision << ": " << runs << " runs, losses differ by at most " << worst);
+  CHECK(recorded >= 24);
+  MESSAGE(entry.label << ", " << name_of(entry.precision) << ": " << replayed << " of " << recorded
+                      << " runs, losses differ by at most " << worst);
 }
 
 }  // namespace
@@ -248,16 +253,9 @@ TEST_CASE("the inputs of the recorded trajectories are rebuilt to the bit") {
   CHECK(batch.labels == inputs["labels/2/7"].get<std::vector<std::int32_t>>());
 }
 
-TEST_CASE("plain loops follow PyTorch's trajectories in f64 to 1e-9") {
-  replay_all(*make_backend("cpu", {.threads = 1, .onednn = false}), "f64", 1e-9);
-}
-
-TEST_CASE("plain loops follow PyTorch's trajectories in f32 to 1e-5") {
-  replay_all(*make_backend("cpu", {.threads = 1, .onednn = false}), "f32", 1e-5);
-}
-
-TEST_CASE("oneDNN follows PyTorch's trajectories in f32 to 1e-5, and in f64 to 1e-9" *
-          doctest::skip(!onednn_available())) {
-  replay_all(*make_backend("cpu", {.threads = 1}), "f32", 1e-5);
-  replay_all(*make_backend("cpu", {.threads = 1}), "f64", 1e-9);
+TEST_CASE("every backend follows PyTorch's trajectories within its tolerance") {
+  for (const GoldenBackend& entry : golden_backends()) {
+    CAPTURE(entry.label);
+    replay_all(entry);
+  }
 }

@@ -1,0 +1,18 @@
+#include <doctest/doctest.h>
+
+#include "engine/gradcheck/gradcheck.h"
+#include "engine/make_backend.h"
+
+using namespace dgsam;
+
+TEST_CASE("every gradient on the device agrees with finite differences in double") {
+  const auto cuda = make_backend("cuda");
+  const std::vector<GradcheckRow> rows = gradcheck(*cuda);
+  CHECK(rows.size() > 20);
+  for (const GradcheckRow& row : rows) {
+    CAPTURE(row.op);
+    CAPTURE(row.case_name);
+    CAPTURE(row.worst_at);
+    CHECK(passed(row));
+  }
+}

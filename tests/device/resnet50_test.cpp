@@ -1,0 +1,60 @@
+// ResNet-50 in training on a GPU: every call against the CPU, and the same bits every time.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "engine/check/compare_backend.h"
+#include "engine/make_backend.h"
+#include "tests/cuda/step_bits.h"
+
+using namespace dgsam;
+
+namespace {
+
+constexpr double kLearningRate = 5e-5;
+
+NetworkOptions options_on(const Backend& backend, DType activation, int image_size) {
+  NetworkOptions options{.batch = 4, .image_size = image_size, .activation = activation};
+  options.adapt_to(backend);
+  return options;
+}
+
+/// Two steps of DGSAM on images of 224x224.
+void compare_with_cpu(const BackendOptions& options, DType activation, BatchNormMode batch_norm) {
+  const auto cuda = make_backend("cuda", options), cpu = make_backend("cpu");
+  CompareBackend compare(*cuda, *cpu);
+  NetworkOptions network = options_on(compare, activation, 224);
+  network.batch_norm = batch_norm;
+  NetworkTraining training(compare, "dgsam", resnet50(), network, kLearningRate);
+  for (int step = 0; step < 2; ++step) training.step();
+  for (const double loss : training.method->report().losses) CHECK(std::isfinite(loss));
+  MESSAGE(cuda->name() << ", " << name_of(activation) << "\n" << compare.report());
+  CHECK(compare.passed());
+  CHECK(compare.worst().at("conv2d").calls == 2 * 4 * 53);
+  CHECK(compare.worst().at("conv2d_weight_grad").calls == 2 * 4 * 53);
+}
+
+}  // namespace
+
+TEST_CASE("ResNet-50: every call of two steps agrees with the CPU in f32") {
+  compare_with_cpu({}, DType::f32, BatchNormMode::frozen);
+  compare_with_cpu({}, DType::f32, BatchNormMode::batch);
+}
+
+TEST_CASE("ResNet-50: every call of two steps agrees with the CPU in bf16") {
+  compare_with_cpu({}, DType::bf16, BatchNormMode::frozen);
+}
+
+TEST_CASE("ResNet-50: steps end with the same bits, one by one or recorded, on one stream or two, and again") {
+  const auto cuda = make_backend("cuda");
+  for (const DType activation : {DType::f32, DType::bf16}) {
+    for (const char* method : {"erm", "sam", "dgsam"}) {
+      CAPTURE(name_of(activation));
+      CAPTURE(method);
+      check_step_bits(*cuda, [&](Backend& backend) {
+        const NetworkOptions options = options_on(*cuda, activation, 96);
+        return NetworkTraining(backend, method, resnet50(), options, kLearningRate);
+      });
+    }
+  }
+}
