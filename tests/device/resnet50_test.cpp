@@ -11,7 +11,7 @@ using namespace dgsam;
 
 namespace {
 
-constexpr double kLearningRate = 5e-5;
+constexpr double kRate = 5e-5;
 
 NetworkOptions options_on(const Backend& backend, DType activation, int image_size) {
   NetworkOptions options{.batch = 4, .image_size = image_size, .activation = activation};
@@ -25,7 +25,7 @@ void compare_with_cpu(const BackendOptions& options, DType activation, BatchNorm
   CompareBackend compare(*cuda, *cpu);
   NetworkOptions network = options_on(compare, activation, 224);
   network.batch_norm = batch_norm;
-  NetworkTraining training(compare, "dgsam", resnet50(), network, kLearningRate);
+  NetworkTraining training(compare, "dgsam", resnet50(), network, kRate);
   for (int step = 0; step < 2; ++step) training.step();
   for (const double loss : training.method->report().losses) CHECK(std::isfinite(loss));
   MESSAGE(cuda->name() << ", " << name_of(activation) << "\n" << compare.report());
@@ -53,7 +53,7 @@ TEST_CASE("ResNet-50: steps end with the same bits, one by one or recorded, on o
       CAPTURE(method);
       check_step_bits(*cuda, [&](Backend& backend) {
         const NetworkOptions options = options_on(*cuda, activation, 96);
-        return NetworkTraining(backend, method, resnet50(), options, kLearningRate);
+        return NetworkTraining(backend, method, resnet50(), options, kRate);
       });
     }
   }
