@@ -33,6 +33,8 @@ class ProgramGradient : public Gradient {
   void stage(int domain, const float* images, const std::int32_t* labels);
   /// b, the images per domain.
   std::int64_t batch_size() const { return batch_size_; }
+  /// Device memory that a step's images, labels and counters take.
+  std::size_t batches_bytes() const { return images_.bytes() + labels_.bytes() + counters_.bytes() + upload_.bytes(); }
 
   int domains() const override { return domains_; }
   /// Throws Error when a domain has no staged batch.

@@ -7,6 +7,7 @@
 #include "data/datasets.h"
 #include "engine/make_backend.h"
 #include "models/parameters.h"
+#include "tools/memory_need.h"
 #include "tools/progress.h"
 #include "tools/versions.h"
 
@@ -99,6 +100,7 @@ void Trainer::build_networks() {
 
   // With batch statistics, a mean over domains normalises over all their images together (DomainBed concatenates
   // them). With frozen ones it is the mean of S small passes, which need a fraction of the memory.
+  const std::size_t free_at_first = backend_->free_bytes();
   const bool concatenate = !config_.freeze_bn && config_.algorithm != "dgsam" && domains > 1;
   LossProgram batch, all;
   const auto make_program = [&](int images, LossProgram& loss_program) {
@@ -126,6 +128,22 @@ void Trainer::build_networks() {
   method_ = make_method(*backend_, *optimizer_, theta_, domains, method_options(config_, domains));
   method_->set_recording(config_.recording && !config_.profile);
   gradient_ = std::make_unique<ProgramGradient>(*backend_, batch, all, &statistics_, domains, config_.seed);
+
+  const std::size_t free = backend_->free_bytes();
+  const std::size_t batch_bytes = gradient_->batches_bytes();
+  require_memory({.activations = arena_->bytes(),
+                  .vectors = free_at_first - free - batch_bytes,
+                  .batches = batch_bytes,
+                  .batch_size = config_.batch_size,
+                  .activations_of =
+                      [&](int batch_size) {
+                        NetworkOptions options = network_options();
+                        options.batch = concatenate ? domains * batch_size : batch_size;
+                        return plan_memory(build_network(model, options).graph, MemoryMode::shared,
+                                           backend_->is_asynchronous())
+                            .bytes;
+                      }},
+                 free);
 
   if (!files_.resumes() || !resume()) start();
 }

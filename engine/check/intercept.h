@@ -35,6 +35,7 @@ class InterceptingBackend : public Backend {
 
   void* allocate(std::size_t bytes) override { return inner_.allocate(bytes); }
   void deallocate(void* address, std::size_t bytes) noexcept override { inner_.deallocate(address, bytes); }
+  std::size_t free_bytes() const override { return inner_.free_bytes(); }
   std::string name() const override { return inner_.name(); }
   Layout preferred_layout(DType dtype) const override { return inner_.preferred_layout(dtype); }
   void upload(const Tensor& to, const void* host) override { inner_.upload(to, host); }

@@ -13,6 +13,9 @@ class Allocator {
   /// Zero-filled, aligned to at least 64 bytes. Throws Error when there is not enough.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void deallocate(void* address, std::size_t bytes) noexcept = 0;
+  /// Bytes that allocate() can still give, about; kUnknownBytes where nobody can tell.
+  static constexpr std::size_t kUnknownBytes = static_cast<std::size_t>(-1);
+  virtual std::size_t free_bytes() const { return kUnknownBytes; }
 };
 
 /// Move-only owner of one allocation. Its allocator must outlive it.

@@ -29,6 +29,7 @@ class CudaKernelBackend : public Backend {
 
   void* allocate(std::size_t bytes) override;
   void deallocate(void* address, std::size_t bytes) noexcept override;
+  std::size_t free_bytes() const override;
 
   std::string name() const override;
   Layout preferred_layout(DType dtype) const override;

@@ -13,10 +13,8 @@ void* CudaKernelBackend::allocate(std::size_t bytes) {
   const cudaError_t status = cudaMalloc(&address, bytes);
   if (status == cudaErrorMemoryAllocation) {
     static_cast<void>(cudaGetLastError());  // it is dealt with
-    std::size_t free = 0, total = 0;
-    check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-    fail("out of device memory: ", bytes >> 20, " MiB asked for with ", bytes_allocated_ >> 20, " MiB in use, ",
-         free >> 20, " of the device's ", total >> 20, " MiB free; take a smaller batch or image");
+    fail("out of device memory: ", bytes >> 20, " MiB asked for with ", bytes_allocated_ >> 20, " MiB in use and ",
+         free_bytes() >> 20, " MiB free; take a smaller batch or image");
   }
   check_cuda(status, "cudaMalloc of ", bytes, " bytes");
   check_cuda(cudaMemsetAsync(address, 0, bytes, stream().get()), "zeroing ", bytes, " bytes");
@@ -30,6 +28,12 @@ void CudaKernelBackend::deallocate(void* address, std::size_t bytes) noexcept {
   static_cast<void>(cudaFree(address));  // waits for the kernels that may be using it
   bytes_allocated_ -= bytes;
   ++deallocations_;
+}
+
+std::size_t CudaKernelBackend::free_bytes() const {
+  std::size_t free = 0, total = 0;
+  check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  return free;
 }
 
 void* CudaKernelBackend::scratch(std::size_t bytes) {

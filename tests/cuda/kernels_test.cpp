@@ -196,7 +196,7 @@ TEST_CASE("memory is zero and counted, repeated calls allocate nothing, and runn
   CHECK(backend.allocations() == before);
   const std::size_t used = backend.bytes_allocated();
   CHECK(emulated::device().allocated == used);
-  const std::string text = "out of device memory: 8192 MiB asked for with 0 MiB in use, 4095 of the device's 4096 MiB";
+  const std::string text = "out of device memory: 8192 MiB asked for with 0 MiB in use and 4095 MiB free";
   try {
     const Buffer buffer(backend, std::size_t{8} << 30);
     FAIL("8 GiB of 4");
