@@ -28,7 +28,10 @@ Network build(int image_channels, int classes, const NetworkOptions& options, co
   if (options.fuse) fuse_epilogues(graph);
   if (options.training) {
     append_gradients(graph, network.loss);
-    if (options.fuse) fuse_gradient_sums(graph);
+    if (options.fuse) {
+      fuse_gradient_sums(graph);
+      share_bias_gradients(graph);
+    }
   }
   if (options.gather_folds) gather_folds(graph);
   return network;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -115,6 +116,30 @@ void fuse_gradient_sums(Graph& graph) {
     list.append(std::move(node));
   }
   graph.replace_nodes(list.finish());
+}
+
+void share_bias_gradients(Graph& graph) {
+  std::map<int, Value> sum_of;         // by the id of a dz
+  std::map<int, Value> there_already;  // by the id of a sum that need not be taken
+  const auto is_intermediate = [&](Value value) { return value && graph.info(value).space == Space::arena; };
+  std::vector<Node> nodes;
+  for (Node node : graph.nodes()) {
+    for (Value& in : node.in) {
+      if (const auto other = there_already.find(in.id); other != there_already.end()) in = other->second;
+    }
+    if (dynamic_cast<const BiasReluGradOp*>(node.op.get())) {
+      const Value dz = node.out[0], db = node.out[1];
+      const bool only_sums = !dz && !node.in[BiasReluGradOp::kDy2] && !node.in[BiasReluGradOp::kY];
+      const auto sum = sum_of.find(node.in[BiasReluGradOp::kDy].id);
+      if (only_sums && is_intermediate(db) && sum != sum_of.end()) {
+        there_already[db.id] = sum->second;
+        continue;
+      }
+      if (dz && is_intermediate(db)) sum_of[dz.id] = db;
+    }
+    nodes.push_back(std::move(node));
+  }
+  graph.replace_nodes(std::move(nodes));
 }
 
 void gather_folds(Graph& graph) {

@@ -9,6 +9,9 @@ namespace dgsam {
 void fuse_epilogues(Graph& graph);
 /// After gradients: bias_relu_grad(add(a, b)) -> bias_relu_grad with two incoming gradients.
 void fuse_gradient_sums(Graph& graph);
+/// After gradients: bias_relu_grad(dz) -> db, where the bias_relu_grad that made dz summed it already -> that sum. So
+/// two convolutions that are added up, as those at a residual block's end, share one bias gradient.
+void share_bias_gradients(Graph& graph);
 /// Last: all batch norms are folded before anything else, and their gradients come after everything else, so that a
 /// backend can do all layers at once. Costs the memory of the folded weights' gradients. Results stay as they are.
 void gather_folds(Graph& graph);

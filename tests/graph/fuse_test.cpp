@@ -168,3 +168,15 @@ TEST_CASE("gather: folds come first and their gradients last, and no bit changes
   together.run();
   CHECK(together.gradients() == one_by_one.gradients());
 }
+
+TEST_CASE("share: two convolutions that are added up have one bias gradient, and no bit changes") {
+  const auto backend = plain_backend();
+  const Net net = trained_net(DType::f32, Norm::folded);
+  Graph shared = net.graph;
+  share_bias_gradients(shared);
+  CHECK(count_ops(shared).at("bias_relu_grad") == count_ops(net.graph).at("bias_relu_grad") - 1);  // block2's shortcut
+  Session each(*backend, net.graph), together(*backend, shared);
+  each.run();
+  together.run();
+  CHECK(together.gradients() == each.gradients());
+}
