@@ -142,7 +142,7 @@ class Backend : public Allocator {
   /// dx = sum over k,r,s of the outputs that x fed. dy [N,P,Q,K], w [K,R,S,C], dx [N,H,W,C].
   virtual void conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) = 0;
   /// dw[k,r,s,c] = sum over n,p,q of dy[n,p,q,k] · x[n, p·stride+r-padding, q·stride+s-padding, c]. dw [K,R,S,C]
-  /// master.
+  /// master; libraries on GPUs may round it to x's type on the way, and b of conv2d, too.
   virtual void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dSpec& spec) = 0;
   /// The gradient of everything behind a convolution's sum, in one pass over the activations:
   ///   dz = (dy + dy2) ⊙ [y > 0],   db[k] = sum over n,p,q of dz[n,p,q,k]

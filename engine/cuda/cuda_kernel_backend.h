@@ -100,6 +100,7 @@ class CudaKernelBackend : public Backend {
            const Tensor& scalars, const SgdSpec& spec) override;
 
  protected:
+  const DeviceInfo& device() const { return info_; }
   /// Where the next kernel goes.
   const Queue& queue() {
     launch_folds();

@@ -101,7 +101,8 @@ DeviceInfo open_device() {
   const std::string problem = device_problem();
   require(problem.empty(), "device cuda: ", problem, "; use --device cpu");
   check_cuda(cudaSetDevice(kDevice), "cudaSetDevice");
-  return {device_name(), attribute(cudaDevAttrMultiProcessorCount)};
+  return {device_name(), attribute(cudaDevAttrMultiProcessorCount), attribute(cudaDevAttrComputeCapabilityMajor),
+          attribute(cudaDevAttrComputeCapabilityMinor)};
 }
 
 }  // namespace dgsam

@@ -99,6 +99,7 @@ class CapturedGraph {
 struct DeviceInfo {
   std::string name;
   int multiprocessors = 1;
+  int major = 0, minor = 0;  ///< of the compute capability
 };
 
 /// Where kernels go, and how many blocks of kMapThreads fill the device.

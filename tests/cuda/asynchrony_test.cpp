@@ -1,7 +1,7 @@
 // Recorded steps, the second stream, early uploads: none of them changes a bit, and none is left out unnoticed.
 #include <doctest/doctest.h>
 
-#include "engine/cuda/cuda_kernel_backend.h"
+#include "engine/cuda/library/cuda_backend.h"
 #include "tests/cuda/step_bits.h"
 #include "tests/temporary_folder.h"
 
@@ -10,13 +10,16 @@ using namespace dgsam;
 TEST_CASE("steps recorded, on two streams and with early uploads end with the bits of one operation after the other") {
   for (const char* method : {"erm", "sam", "dgsam"}) {
     CAPTURE(method);
-    CudaKernelBackend cuda;
-    check_step_bits(cuda, [&](Backend& backend) { return NetworkTraining(backend, method); });
+    const auto training = [&](Backend& backend) { return NetworkTraining(backend, method); };
+    CudaKernelBackend kernels;
+    check_step_bits(kernels, training);
+    CudaBackend libraries({.plan_cache = "none"});
+    check_step_bits(libraries, training);
   }
 }
 
 TEST_CASE("from the third step on a step is one launch: it allocates nothing and waits for nothing") {
-  CudaKernelBackend cuda;
+  CudaBackend cuda({.plan_cache = "none"});
   NetworkTraining training(cuda, "dgsam");
   training.step();
   training.step();
@@ -65,13 +68,17 @@ TEST_CASE("a recording refuses to be replayed after memory has been given back")
 }
 
 TEST_CASE("what may not be recorded is refused, and the device goes on after it") {
-  CudaKernelBackend cuda;
+  CudaBackend cuda({.plan_cache = "none"});
   const Buffer memory(cuda, 64);
   const Tensor x{memory.data(), {DType::f32, {16}}};
   std::vector<float> values(16, 1);
   CHECK(error_of([&] { cuda.record([&] { Buffer(cuda, 64); }); }).find("cudaMalloc") != std::string::npos);
   CHECK(error_of([&] { cuda.record([&] { cuda.upload(x, values.data()); }); }).find("upload") != std::string::npos);
   CHECK(error_of([&] { cuda.record([&] { cuda.synchronize(); }); }).find("waiting") != std::string::npos);
+  const Tensor row{memory.data(), {DType::f32, {1, 4}}}, w{memory.at(16), row.type},
+      y{memory.at(32), {DType::f32, {1, 1}}};
+  CHECK(error_of([&] { cuda.record([&] { cuda.linear(row, w, {}, y); }); }).find("first called while") !=
+        std::string::npos);
   cuda.fill(x, 3);
   cuda.download(values.data(), x);
   CHECK(values[0] == 3);

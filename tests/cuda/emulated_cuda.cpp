@@ -340,6 +340,7 @@ cudaError_t run(const cudaLaunchConfig_t& config, const std::function<void()>& t
     return failed(cudaErrorInvalidConfiguration, "invalid configuration argument");
   }
   ++device().launches;
+  device().nanoseconds += static_cast<std::int64_t>(1000 + threads * grid.x * grid.y * grid.z);
   std::mt19937 random(device().seed++);
   gridDim = grid;
   blockDim = block;

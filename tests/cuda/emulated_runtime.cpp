@@ -33,20 +33,19 @@ cudaError_t release(std::map<void*, std::size_t>& live, void* address) {
   return cudaSuccess;
 }
 
-/// Whether [address, address + bytes) lies in one live allocation.
+}  // namespace
+
+Device& device() {
+  static Device the_device;
+  return the_device;
+}
+
 bool on_device(const void* address, std::size_t bytes) {
   const auto* const begin = static_cast<const std::byte*>(address);
   auto after = device_memory.upper_bound(const_cast<void*>(address));
   if (after == device_memory.begin()) return false;
   const auto& [memory, size] = *std::prev(after);
   return begin + bytes <= static_cast<const std::byte*>(memory) + size;
-}
-
-}  // namespace
-
-Device& device() {
-  static Device the_device;
-  return the_device;
 }
 
 cudaError_t failed(cudaError_t status, const std::string& text) {

@@ -17,9 +17,10 @@ struct EmulatedStream {
 };
 
 struct EmulatedEvent {
-  EmulatedStream* stream = nullptr;  ///< where it was recorded last, null if never
-  std::int64_t after = 0;            ///< of the stream's works
-  EmulatedGraph* capture = nullptr;  ///< that the last record() belongs to
+  EmulatedStream* stream = nullptr;                ///< where it was recorded last, null if never
+  std::int64_t after = 0;                          ///< of the stream's works
+  EmulatedGraph* capture = nullptr;                ///< that the last record() belongs to
+  std::shared_ptr<std::int64_t> nanoseconds = {};  ///< when it was reached; null without timing
 };
 
 /// A capture, and then what it captured. Streams and events have stand-ins here, so that a replay touches no others.
@@ -130,8 +131,19 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return emulated::advance(*stream, stream->submitted);
 }
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   *event = new EmulatedEvent;
+  if ((flags & cudaEventDisableTiming) == 0) (*event)->nanoseconds = std::make_shared<std::int64_t>();
+  return cudaSuccess;
+}
+cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
+  for (const cudaEvent_t event : {start, end}) {
+    if (!event->nanoseconds || !event->stream || event->stream->done < event->after) {
+      return failed(cudaErrorInvalidValue, "an event without timing, or not reached");
+    }
+  }
+  *milliseconds = static_cast<float>(static_cast<double>(*end->nanoseconds - *start->nanoseconds) * 1e-6);
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
@@ -142,6 +154,12 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   EmulatedGraph* const graph = stream->capture;
   event->capture = graph;
   if (!graph) {
+    if (event->nanoseconds) {
+      emulated::give(*stream, [reached = event->nanoseconds] {
+        *reached = device().nanoseconds;
+        return cudaSuccess;
+      });
+    }
     emulated::record(*event, *stream);
     return cudaSuccess;
   }
@@ -169,6 +187,10 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   return cudaSuccess;
 }
 
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
+  *status = stream->capture ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+  return cudaSuccess;
+}
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   if (stream->capture) return failed(cudaErrorStreamCaptureUnsupported, "the stream is captured already");
   stream->capture = new EmulatedGraph;

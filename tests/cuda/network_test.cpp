@@ -1,17 +1,17 @@
-// Whole networks on the kernels: every call of a forward and backward pass against the CPU.
+// Whole networks on the kernels and libraries: every call of a forward and backward pass against the CPU.
 #include <doctest/doctest.h>
 
 #include <cmath>
 
 #include "engine/check/compare_backend.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/cuda/cuda_kernel_backend.h"
+#include "engine/cuda/library/cuda_backend.h"
 #include "tests/models/networks.h"
 
 using namespace dgsam;
 
 TEST_CASE("every call of a residual network's forward and backward pass agrees with the CPU") {
-  CudaKernelBackend cuda;
+  CudaBackend cuda({.plan_cache = "none"});
   CpuBackend cpu({1});
   for (const BatchNormMode mode : {BatchNormMode::frozen, BatchNormMode::batch}) {
     CompareBackend compare(cuda, cpu);

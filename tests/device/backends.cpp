@@ -20,7 +20,7 @@ namespace test {
 const std::vector<NamedBackend>& backends() {
   static const auto cpu = make_cpu_backend({}, false);
   static CompareBackend compare(cuda(), *cpu);
-  static const std::vector<NamedBackend> all{{"cuda", &cuda()}, {"compared", &compare}};
+  static const std::vector<NamedBackend> all{{"cuda", &cuda(), true}, {"compared", &compare}};
   return all;
 }
 

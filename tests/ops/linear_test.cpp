@@ -16,7 +16,7 @@ TEST_CASE("linear and its two gradients are the matrix products of their definit
       const std::int64_t n = shape.n, c = shape.c, k = shape.k;
       INFO("shape ", n, " ", c, " ", k);
       const Array x = random_array({n, c}, dtype, 1), w = random_array({k, c}, dtype, 2);
-      const Array b = random_array({k}, DType::f32, 3), dy = random_array({n, k}, dtype, 4);
+      const Array b = random_array({k}, dtype, 3), dy = random_array({n, k}, dtype, 4);
       Array y({n, k}), dx({n, c}), dw({k, c});
       for (std::int64_t i = 0; i < n; ++i) {
         for (std::int64_t j = 0; j < k; ++j) {

@@ -150,12 +150,21 @@ class Tensors {
 struct NamedBackend {
   std::string label;
   Backend* backend;
+  bool narrow_weight_grads = false;  ///< rounds the weight gradients of bf16 convolutions to bf16 on the way
 };
 
 /// The backends under test, made once, and the layouts that they take an image of so many channels in. Each program
 /// that these tests are built into defines its own: tests/ops/backends.cpp, tests/cuda/backends.cpp.
 const std::vector<NamedBackend>& backends();
 std::vector<Layout> layouts(std::int64_t channels);
+
+/// To what a backend under test rounds the weight gradients of convolutions of `dtype`.
+inline DType weight_grad_rounding(const Backend& backend, DType dtype) {
+  for (const NamedBackend& entry : backends()) {
+    if (entry.backend == &backend && entry.narrow_weight_grads) return dtype;
+  }
+  return master_of(dtype);
+}
 
 /// How far results may be off, relative to the largest one: one rounding to `dtype`, and the roundings of a sum of
 /// `terms` terms in its master type, which grow like the square root of their number.

@@ -1,11 +1,15 @@
 #include "engine/cuda/make_cuda_backend.h"
 
-#include "engine/cuda/cuda_kernel_backend.h"
+#include "engine/cuda/library/cuda_backend.h"
 
 namespace dgsam {
 
 std::string cuda_problem() { return device_problem(); }
 
-std::unique_ptr<Backend> make_cuda_backend() { return std::make_unique<CudaKernelBackend>(); }
+bool cuda_has_libraries() { return true; }
+
+std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
+  return std::make_unique<CudaBackend>(options);
+}
 
 }  // namespace dgsam

@@ -1,0 +1,49 @@
+// CudaBackend: the hand-written kernels, with convolutions and linear layers by cuDNN and cuBLASLt.
+//
+// Both libraries offer several ways for each convolution, and a ConvChooser takes one when the convolution is first
+// called; later calls look it up and queue it, without allocating. f64, operands off the 16-byte grid, and what no
+// library does stay with the kernels.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "engine/cuda/cuda_kernel_backend.h"
+#include "engine/cuda/library/conv_chooser.h"
+#include "engine/cuda/library/cublas_matmul.h"
+#include "engine/cuda/library/cudnn_context.h"
+#include "engine/cuda/make_cuda_backend.h"
+
+namespace dgsam {
+
+class CudaBackend final : public CudaKernelBackend {
+ public:
+  /// Throws Error when there is no usable GPU, or a library does not work with it.
+  explicit CudaBackend(const CudaOptions& options);
+
+  std::string name() const override;
+
+  void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
+              const Conv2dSpec& spec) override;
+  void conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) override;
+  void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dSpec& spec) override;
+
+ private:
+  struct Hash {
+    std::size_t operator()(const ConvProblem& problem) const;
+  };
+
+  std::vector<ConvLibrary> libraries() const;
+  /// Queues the problem on an algorithm of a library. False when there is none.
+  bool run(const ConvProblem& problem, const ConvOperands& operands);
+
+  bool tf32_;
+  CudnnContext cudnn_;
+  CublasContext cublas_;
+  ConvChooser chooser_;
+  std::unordered_map<ConvProblem, std::unique_ptr<ConvAlgorithm>, Hash> algorithms_;  ///< null: none has one
+};
+
+}  // namespace dgsam

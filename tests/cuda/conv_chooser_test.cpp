@@ -1,0 +1,189 @@
+// Choosing among algorithms whose speed is known, and the file of choices.
+#include "engine/cuda/library/conv_chooser.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include "tests/cuda/emulated_cuda.h"
+#include "tests/temporary_folder.h"
+
+using namespace dgsam;
+
+namespace {
+
+struct Fake {
+  std::string name;
+  std::int64_t nanoseconds;
+  std::size_t workspace = 0;
+  bool fails = false;
+};
+
+class FakeAlgorithm final : public ConvAlgorithm {
+ public:
+  FakeAlgorithm(Fake fake, std::function<void()> on_run) : fake_(std::move(fake)), on_run_(std::move(on_run)) {}
+  std::string name() const override { return fake_.name; }
+  std::size_t workspace_bytes() const override { return fake_.workspace; }
+  void run(const Queue&, const ConvOperands&, void*) override {
+    require(!fake_.fails, "does not run");
+    emulated::device().nanoseconds += fake_.nanoseconds;
+    if (on_run_) on_run_();
+  }
+
+ private:
+  Fake fake_;
+  std::function<void()> on_run_;
+};
+
+/// One program that chooses among `fakes`.
+struct Program {
+  std::vector<Fake> fakes;
+  std::string file, machine = "a GPU, some libraries";
+  bool measure = true;
+  std::function<void()> on_run = {};
+  int lists = 0;  ///< how often the whole list was asked for
+  std::size_t workspace = 0;
+
+  std::string choose(const ConvProblem& problem = {}) {
+    const Stream stream;
+    const ConvLibrary library{[this](const ConvProblem&) {
+                                ++lists;
+                                ConvAlgorithms all;
+                                for (const Fake& fake : fakes)
+                                  all.push_back(std::make_unique<FakeAlgorithm>(fake, on_run));
+                                return all;
+                              },
+                              [this](const ConvProblem&, const std::string& name) -> std::unique_ptr<ConvAlgorithm> {
+                                for (const Fake& fake : fakes) {
+                                  if (fake.name == name) return std::make_unique<FakeAlgorithm>(fake, on_run);
+                                }
+                                return nullptr;
+                              }};
+    ConvChooser chooser({library}, PlanFile(file, machine), measure);
+    const auto chosen = chooser.choose(problem, {stream.get(), 1}, {}, [this](std::size_t bytes) -> void* {
+      workspace = bytes;
+      return nullptr;
+    });
+    return chosen ? chosen->name() : "none";
+  }
+};
+
+const std::vector<Fake> kFakes{
+    {"broken", 1, 0, true}, {"slow", 3000, 100}, {"fast", 1000, 200}, {"greedy", 1, 1 << 30}};
+
+}  // namespace
+
+TEST_CASE("the fastest algorithm that runs within the limit of workspace is chosen") {
+  Program program{kFakes, ""};
+  CHECK(program.choose() == "fast");
+  CHECK(program.workspace == 200);
+  program.fakes = {{"broken", 1, 0, true}, {"greedy", 1, 1 << 30}};
+  CHECK(program.choose() == "none");
+}
+
+TEST_CASE("without measuring, the first algorithm that runs is chosen, whatever the file says") {
+  const TemporaryFolder folder;
+  const std::string file = folder.file("plans.txt");
+  PlanFile(file, Program{}.machine).add(ConvProblem{}.text(), "fast", 1);
+  CHECK(Program{kFakes, file, Program{}.machine, false}.choose() == "slow");
+}
+
+TEST_CASE("a choice is kept from run to run, for one machine and one problem") {
+  const TemporaryFolder folder;
+  const std::string file = folder.file("new/folder/plans.txt");
+  Program first{kFakes, file};
+  CHECK(first.choose() == "fast");
+  const ConvProblem problem{};
+  CHECK(read_bytes(file) == first.machine + "\t" + problem.text() + "\tfast\t1.000\n");
+
+  Program second{kFakes, file};
+  second.fakes[2].nanoseconds = 9000;  // a busy day: the choice stays, and with it the bits of results
+  CHECK(second.choose() == "fast");
+  CHECK(second.lists == 0);
+  second.machine = "another GPU";
+  CHECK(second.choose() == "slow");
+  second.machine = first.machine;
+  ConvProblem other = problem;
+  other.tf32 = true;
+  CHECK(second.choose(other) == "slow");
+
+  Program renamed{{{"newer", 1}}, file};  // a name that the library has no more
+  CHECK(renamed.choose() == "newer");
+  CHECK(renamed.choose() == "newer");
+  CHECK(renamed.lists == 1);
+}
+
+TEST_CASE("a choice that another program wrote during the measurement is taken over") {
+  const TemporaryFolder folder;
+  const std::string file = folder.file("plans.txt");
+  Program program{kFakes, file};
+  program.on_run = [&] {
+    if (read_bytes(file).empty()) PlanFile(file, program.machine).add(ConvProblem{}.text(), "slow", 1);
+  };
+  write_bytes(file, "");
+  CHECK(program.choose() == "slow");
+  const std::string text = read_bytes(file);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 1);
+}
+
+TEST_CASE("lines that make no sense are left alone: another kind of file, and a line whose writer was killed") {
+  const TemporaryFolder folder;
+  const std::string file = folder.file("plans.txt");
+  const std::string foreign = std::string("\0\1\2 not text\na\tb\n\n\t\t\t\na\tb\tc\td\te\n", 33) + "a GPU, some libr";
+  write_bytes(file, foreign);
+  CHECK(Program{kFakes, file}.choose() == "fast");
+  Program second{kFakes, file};
+  CHECK(second.choose() == "fast");
+  CHECK(second.lists == 0);
+  CHECK(read_bytes(file).starts_with(foreign + "\n"));
+}
+
+TEST_CASE("a path that cannot be written, or is a folder, costs the memory of choices and nothing else") {
+  const TemporaryFolder folder;
+  write_bytes(folder.file("file"), "");
+  for (const std::string& path : {folder.file("file/plans.txt"), folder.path().string()}) {
+    Program program{kFakes, path};
+    CHECK(program.choose() == "fast");
+    CHECK(program.choose() == "fast");
+    CHECK(program.lists == 2);
+  }
+}
+
+TEST_CASE("programs that write choices at the same time lose none") {
+  const TemporaryFolder folder;
+  const std::string file = folder.file("plans.txt");
+  constexpr int kChoices = 300;
+  const auto write = [&](const std::string& name) {
+    PlanFile plans(file, "machine");
+    for (int i = 0; i < kChoices; ++i) plans.add(name + std::to_string(i), name, i);
+  };
+  std::thread one(write, "one"), two(write, "two");
+  one.join();
+  two.join();
+  PlanFile plans(file, "machine");
+  for (int i = 0; i < kChoices; ++i) {
+    CHECK(plans.find("one" + std::to_string(i)) == "one");
+    CHECK(plans.find("two" + std::to_string(i)) == "two");
+  }
+}
+
+TEST_CASE("the file's place comes from the option, the environment, or the user's cache folder") {
+  const auto with = [](const char* plans, const char* cache, const char* home, const std::string& asked = "") {
+    for (const auto& [name, value] :
+         {std::pair{"DGSAM_PLAN_CACHE", plans}, {"XDG_CACHE_HOME", cache}, {"HOME", home}}) {
+      value ? setenv(name, value, 1) : unsetenv(name);
+    }
+    return plan_file_path(asked);
+  };
+  const auto saved = [](const char* name) { return std::string(std::getenv(name) ? std::getenv(name) : ""); };
+  const std::string plans = saved("DGSAM_PLAN_CACHE"), cache = saved("XDG_CACHE_HOME"), home = saved("HOME");
+  CHECK(with("/p/q.txt", "/c", "/h") == "/p/q.txt");
+  CHECK(with("/p/q.txt", "/c", "/h", "/asked.txt") == "/asked.txt");
+  CHECK(with("/p/q.txt", "/c", "/h", "none").empty());
+  CHECK(with("none", "/c", "/h").empty());
+  CHECK(with(nullptr, "/c", "/h") == "/c/dgsam/conv-plans.txt");
+  CHECK(with(nullptr, nullptr, "/h") == "/h/.cache/dgsam/conv-plans.txt");
+  CHECK(with(nullptr, nullptr, nullptr).empty());
+  with(plans.empty() ? nullptr : plans.c_str(), cache.empty() ? nullptr : cache.c_str(), home.c_str());
+}
