@@ -20,8 +20,9 @@ std::unique_ptr<Backend> make_backend(const std::string& device, const BackendOp
   require(device == "cpu" || device == "cuda" || device == "auto", "unknown device \"", device,
           "\"; use auto, cpu or cuda");
   if constexpr (kHaveCuda) {
-    // Not for auto: its convolutions are plain loops, slower than oneDNN's, and it has never run on a GPU.
-    if (device == "cuda") return make_cuda_backend();
+    // Without the libraries its convolutions are plain loops, slower than oneDNN's.
+    const bool best = device == "auto" && cuda_has_libraries() && cuda_problem().empty();
+    if (best || device == "cuda") return make_cuda_backend({.tf32 = options.tf32});
   }
   require(device != "cuda", "device cuda: this program was built without CUDA; use --device cpu");
   return make_cpu_backend({options.threads}, options.onednn);

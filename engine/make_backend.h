@@ -11,10 +11,11 @@ namespace dgsam {
 struct BackendOptions {
   int threads = 0;     ///< CPU threads; 0: one per core of the affinity mask
   bool onednn = true;  ///< CPU: use oneDNN where it was built; false: our own loops only
+  bool tf32 = false;   ///< CUDA: f32 products may round their factors to TF32; the CPU keeps to f32
 };
 
-/// `device` is "cpu", "cuda" or "auto" (cpu, as long as the CUDA backend is not for training). Throws Error for
-/// another name and for a device that this build or machine lacks.
+/// `device` is "cpu", "cuda" or "auto": cuda where there is a usable GPU, and cuDNN and cuBLASLt were built in, else
+/// cpu. Throws Error for another name and for a device that this build or machine lacks.
 std::unique_ptr<Backend> make_backend(const std::string& device, const BackendOptions& options = {});
 
 }  // namespace dgsam

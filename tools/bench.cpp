@@ -36,7 +36,7 @@ class StepBench {
   explicit StepBench(const BenchOptions& options)
       : domains_(options.domains),
         batch_(options.train.batch_size),
-        backend_(make_backend(options.train.device, {options.train.threads, options.train.onednn})) {
+        backend_(make_backend(options.train.device, backend_options(options.train))) {
     const TrainConfig& config = options.train;
     // Batch statistics of a mean over domains are those of all their images together; else one domain at a time.
     const bool together = !config.freeze_bn && config.algorithm != "dgsam";
@@ -183,7 +183,9 @@ void add_step_command(CLI::App& app, BenchOptions& options) {
   command->add_option("--image-size", train.image_size)->check(positive)->capture_default_str();
   command->add_option("--batch-size", train.batch_size, "Images per domain")->check(positive)->capture_default_str();
   command->add_option("--domains", options.domains)->check(positive)->capture_default_str();
-  command->add_option("--precision", train.precision)->check(words({"f32", "bf16", "f64"}))->capture_default_str();
+  command->add_option("--precision", train.precision)
+      ->check(words({"f32", "tf32", "bf16", "f64"}))
+      ->capture_default_str();
   command->add_option("--algorithm", train.algorithm)->check(words({"erm", "sam", "dgsam"}))->capture_default_str();
   command->add_option("--threads", train.threads)->check(positive)->capture_default_str();
   command->add_option("--device", train.device)->check(words({"auto", "cpu", "cuda"}))->capture_default_str();

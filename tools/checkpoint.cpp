@@ -120,10 +120,11 @@ void require_same_data(const Checkpoint& checkpoint, const ImageFolder& folder) 
   require_same_names(checkpoint, "class", checkpoint.classes, folder.classes, root);
 }
 
-CheckpointNetwork::CheckpointNetwork(const Checkpoint& checkpoint, const NetworkPlace& place)
-    : backend_(make_backend(place.device, {.threads = place.threads, .onednn = checkpoint.config.onednn})) {
+CheckpointNetwork::CheckpointNetwork(const Checkpoint& checkpoint, const NetworkPlace& place) {
   TrainConfig config = checkpoint.config;
+  config.threads = place.threads;
   if (!place.precision.empty()) config.precision = place.precision;
+  backend_ = make_backend(place.device, backend_options(config));
   NetworkOptions options;
   options.batch = place.batch_size;
   options.image_size = config.image_size;

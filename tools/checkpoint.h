@@ -40,7 +40,7 @@ void require_same_data(const Checkpoint& checkpoint, const ImageFolder& folder);
 /// Where a checkpoint's network runs.
 struct NetworkPlace {
   std::string device = "auto";
-  std::string precision = {};  ///< "f32", "bf16" or "f64"; empty: as it was trained
+  std::string precision = {};  ///< "f32", "tf32", "bf16" or "f64"; empty: as it was trained
   int threads = 0;
   int batch_size = 64;
 };

@@ -28,9 +28,9 @@ void add_eval_command(CLI::App& app) {
   command->add_option("--threads", options->place.threads, "CPU threads; 0: all cores")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
-  command->add_option("--precision", options->place.precision, "Of activations: f32, bf16 or f64 [the training's]")
-      ->check(CLI::IsMember({"f32", "bf16", "f64"}));
-  command->add_option("--device", options->place.device, "auto: the CPU; cuda is not for training yet")
+  command->add_option("--precision", options->place.precision, "Of activations, as for train [the training's]")
+      ->check(CLI::IsMember({"f32", "tf32", "bf16", "f64"}));
+  command->add_option("--device", options->place.device, "As for train")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
   command->add_option("--json", *json, "Write everything to this file");

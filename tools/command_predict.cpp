@@ -21,7 +21,7 @@ void add_predict_command(CLI::App& app) {
   command->add_option("--threads", options->place.threads, "CPU threads; 0: all cores")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
-  command->add_option("--device", options->place.device, "auto: the CPU; cuda is not for training yet")
+  command->add_option("--device", options->place.device, "As for train")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
   command->callback([options] { predict(*options, std::cout, std::cerr); });

@@ -35,6 +35,10 @@ void resolve(TrainConfig& config) {
   require(config.threads >= 0 && config.threads <= 1024, "--threads ", config.threads, ": must lie between 0 and 1024");
 }
 
+BackendOptions backend_options(const TrainConfig& config) {
+  return {.threads = config.threads, .onednn = config.onednn, .tf32 = config.precision == "tf32"};
+}
+
 RunningStatistics running_statistics(const TrainConfig& config) {
   return config.bn_running == "first-pass"   ? RunningStatistics::first_pass
          : config.bn_running == "every-pass" ? RunningStatistics::every_pass

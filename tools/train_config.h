@@ -8,6 +8,7 @@
 #include <string>
 
 #include "engine/core/dtype.h"
+#include "engine/make_backend.h"
 #include "models/network.h"
 #include "optim/base_optimizer.h"
 #include "optim/method.h"
@@ -64,6 +65,7 @@ struct TrainConfig {
   bool resume = false;
   std::string out;
 
+  /// f32 for tf32, which is a way to compute with f32 tensors.
   DType activation() const;
   ModelSpec model_spec(int classes) const { return {model, classes, channels}; }
   /// Every field that decides the result, under its flag's name with _ for -.
@@ -84,6 +86,8 @@ void resolve(TrainConfig& config);
 /// except those that cannot change the result (and --threads, which changes roundings). Throws Error that names the
 /// first that does not. `asked` itself when there is no run yet.
 TrainConfig configuration_to_resume(const TrainConfig& asked, const std::set<std::string>& given);
+/// As make_backend() takes them.
+BackendOptions backend_options(const TrainConfig& config);
 /// As the network's batch norm takes it.
 RunningStatistics running_statistics(const TrainConfig& config);
 /// The method as optim/ takes it, for `domains` source domains.

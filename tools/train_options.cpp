@@ -153,11 +153,14 @@ void add_run_options(CLI::App& command, TrainConfig& config) {
   add_value(command, "--sharpness-images", config.sharpness_images,
             "Images per domain for the one-step sharpness at the end of the run; 0: do not measure")
       ->group(kGroup);
-  add_choice(command, "--device", config.device, "auto: the CPU; cuda is not for training yet", {"auto", "cpu", "cuda"})
+  add_choice(command, "--device", config.device, "auto: cuda where there is a GPU that this build can use, else cpu",
+             {"auto", "cpu", "cuda"})
       ->group(kGroup);
-  add_choice(command, "--precision", config.precision,
-             "Of activations. bf16 keeps parameters, statistics and sums in f32; f64 is for checking",
-             {"f32", "bf16", "f64"})
+  add_choice(
+      command, "--precision", config.precision,
+      "Of activations. bf16 keeps parameters, statistics and sums in f32; tf32 is f32 in which a GPU may round the\n"
+      "factors of products to 10 bits, and f32 on a CPU; f64 is for checking",
+      {"f32", "tf32", "bf16", "f64"})
       ->group(kGroup);
   add_value(command, "--threads", config.threads, "CPU threads; 0: all cores. Results depend on it by rounding only")
       ->group(kGroup);

@@ -25,12 +25,16 @@ Trainer::Trainer(const TrainConfig& config)
                          : config.overwrite ? RunFiles::Existing::replace
                                             : RunFiles::Existing::refuse) {
   open_data();
-  backend_ = make_backend(config_.device, {.threads = config_.threads, .onednn = config_.onednn});
+  backend_ = make_backend(config_.device, backend_options(config_));
+  const bool tf32 = config_.precision == "tf32";
+  if (tf32 && backend_->name().starts_with("cpu")) {
+    std::fprintf(stderr, "note: --precision tf32: the CPU has no TF32 and computes in f32\n");
+  }
   if (config_.backend_check > 0) {
     // A GPU's reference is the CPU at its fastest; the CPU's own are the loops without a library.
     reference_ = make_backend("cpu", {.threads = config_.threads, .onednn = backend_->is_asynchronous()});
     device_ = std::move(backend_);
-    auto compare = std::make_unique<CompareBackend>(*device_, *reference_);
+    auto compare = std::make_unique<CompareBackend>(*device_, *reference_, tf32);
     compare_ = compare.get();
     backend_ = std::move(compare);
   }

@@ -138,7 +138,7 @@ TEST_CASE("batch statistics, every domain as a source, f64, bf16 and the plain b
   CHECK(running_mean("never") == std::vector<float>(64, 0.0f));
 
   double reference = 0;
-  for (const std::string precision : {"f64", "f32", "bf16", "plain"}) {
+  for (const std::string precision : {"f64", "f32", "tf32", "bf16", "plain"}) {
     TrainConfig config = folder.config("dgsam", precision);
     config.precision = precision == "plain" ? "f32" : precision;
     config.onednn = precision != "plain";
