@@ -37,17 +37,18 @@ Dgsam::Dgsam(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int
       perturbed_(backend, theta.shared_layout(), theta.dtype()) {}
 
 // Algorithm 1. Batch j is that of the j-th domain of this step's order, counted from 0; the first one comes again after
-// the last.
+// the last. The first gradient that descends is taken straight into the sum: a pass over all parameters less.
 void Dgsam::run(const FlatVector& theta, Gradient& gradient) {
   const int S = domains();
   const FlatVector* at = &theta;  // θ̃_0 = θ
   for (int j = 1; j <= passes_; ++j) {
-    const Tensor norm = pass(gradient, (j - 1) % S, *at, g_);  // g_j = ∇L_{l_j}(θ̃_{j-1})
+    const FlatVector& g = j == first_used_ ? d_ : g_;
+    const Tensor norm = pass(gradient, (j - 1) % S, *at, g);  // g_j = ∇L_{l_j}(θ̃_{j-1})
     if (j <= S) {
-      backend().ascend(at->all(), g_.all(), norm, rho_, kNormEps, perturbed_.all());  // θ̃_j = θ̃_{j-1} + ρ g_j/‖g_j‖
+      backend().ascend(at->all(), g.all(), norm, rho_, kNormEps, perturbed_.all());  // θ̃_j = θ̃_{j-1} + ρ g_j/‖g_j‖
       at = &perturbed_;
     }
-    if (j >= first_used_) backend().axpby(1, g_.all(), j == first_used_ ? 0 : 1, d_.all());  // d = Σ g_j
+    if (j > first_used_) backend().axpby(1, g.all(), 1, d_.all());  // d = Σ g_j
   }
   base().update(theta, d_, scale_);  // θ ← base(θ, S/(S+1) d)
 }
