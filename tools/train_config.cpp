@@ -162,18 +162,6 @@ TrainConfig TrainConfig::from_json(const nlohmann::ordered_json& json, const std
   return config;
 }
 
-std::set<std::string> given_fields(const CLI::App& command) {
-  std::set<std::string> given;
-  for (const CLI::Option* option : command.get_options()) {
-    if (option->count() == 0) continue;
-    for (std::string name : option->get_lnames()) {
-      std::replace(name.begin(), name.end(), '-', '_');
-      given.insert(name);
-    }
-  }
-  return given;
-}
-
 TrainConfig configuration_to_resume(const TrainConfig& asked, const std::set<std::string>& given) {
   const std::filesystem::path path = std::filesystem::path(asked.out) / "config.json";
   std::ifstream file(path);

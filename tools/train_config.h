@@ -1,7 +1,6 @@
 // Everything that decides a training run: the flags of `dgsam-run train`, and their resolved values.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -12,6 +11,10 @@
 #include "models/network.h"
 #include "optim/base_optimizer.h"
 #include "optim/method.h"
+
+namespace CLI {
+class App;  // its header takes seconds to compile
+}
 
 namespace dgsam {
 

@@ -1,4 +1,7 @@
 // The flags of `dgsam-run train`.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
 #include "data/datasets.h"
 #include "tools/train_config.h"
 
@@ -185,6 +188,18 @@ void add_train_options(CLI::App& command, TrainConfig& config) {
   add_model_options(command, config);
   add_method_options(command, config);
   add_run_options(command, config);
+}
+
+std::set<std::string> given_fields(const CLI::App& command) {
+  std::set<std::string> given;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->count() == 0) continue;
+    for (std::string name : option->get_lnames()) {
+      std::replace(name.begin(), name.end(), '-', '_');
+      given.insert(name);
+    }
+  }
+  return given;
 }
 
 }  // namespace dgsam
