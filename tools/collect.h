@@ -76,6 +76,7 @@ struct Collection {
 
 struct CollectOptions {
   bool unfinished = false;  ///< use our runs that are not done; DomainBed's are used always, as DomainBed does
+  bool costs = true;        ///< read what runs took
 };
 
 /// Reads every results.jsonl in or below `folders`. Throws Error when a folder does not exist or when there is none.

@@ -103,7 +103,9 @@ class FolderReader {
     if (used == 0) problem(Kind::without_results, folder_.string() + " has no result yet");
     if (!done_ && used > 0) report_unfinished();
     if (!done_ && !domainbed_ && !options_.unfinished) return;
-    for (CollectedRun& run : runs_) read_cost(run, records);
+    for (CollectedRun& run : runs_) {
+      if (options_.costs) read_cost(run, records);
+    }
     const std::size_t first = collection_.runs.size();
     for (CollectedRun& run : runs_) collection_.runs.push_back(std::move(run));
     for (ResultRecord& record : records) {

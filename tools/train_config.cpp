@@ -127,17 +127,16 @@ void for_each_field(Config& config, const Field& field) {
   field("save_every", config.save_every);
 }
 
-/// What may change between a run and its continuation.
-bool may_change(const std::string& field) {
-  return field == "data_dir" || field == "cache_gb" || field == "threads" || field == "save_every";
-}
-
 std::string flag_of(std::string field) {
   std::replace(field.begin(), field.end(), '_', '-');
   return "--" + field;
 }
 
 }  // namespace
+
+bool may_change(const std::string& field) {
+  return field == "data_dir" || field == "cache_gb" || field == "threads" || field == "save_every";
+}
 
 nlohmann::ordered_json TrainConfig::to_json() const {
   nlohmann::ordered_json json;

@@ -85,6 +85,8 @@ std::set<std::string> given_fields(const CLI::App& command);
 void apply_defaults(TrainConfig& config, const std::set<std::string>& given);
 /// Checks what can be checked without touching the data. Throws Error that names the flag.
 void resolve(TrainConfig& config);
+/// Whether a field, as to_json() spells it, may change between a run and its continuation.
+bool may_change(const std::string& field);
 /// The configuration to go on with when `asked.out` holds a run: the recorded one. Fields that were given must agree,
 /// except those that cannot change the result (and --threads, which changes roundings). Throws Error that names the
 /// first that does not. `asked` itself when there is no run yet.
