@@ -243,7 +243,7 @@ Sweep Sweep::define(const fs::path& folder, SweepDefinition asked, const std::se
       if (given.contains("n_hparams")) merged.n_hparams = asked.n_hparams;
       if (given.contains("grid")) {
         merged.grid = asked.grid;
-        resolve_grid(merged, {"n_hparams", "search"});
+        if (merged.grid == sweep.definition_.grid) resolve_grid(merged, {"n_hparams", "search"});
       }
       require_agreement(sweep.definition_, merged, given, folder);
       sweep.check_jobs();

@@ -29,6 +29,7 @@ class Process {
     ::execv(DGSAM_RUN, words.data());
     ::_exit(127);
   }
+  pid_t id() const { return child_; }
   void signal(int number) const { ::kill(child_, number); }
   /// The exit status, or 128 + signal.
   int wait() const {
