@@ -70,10 +70,10 @@ pids+=($!)
 slurmd -D -f "$SLURM_CONF" -N "$host" >/dev/null 2>&1 &
 pids+=($!)
 for _ in $(seq 100); do
-  sinfo --noheader --format=%T 2>/dev/null | grep -q idle && break
+  sinfo --noheader --format=%T 2>/dev/null | grep idle >/dev/null && break
   sleep 0.2
 done
-sinfo --noheader --format=%T | grep -q idle || { echo "the node does not come up"; exit 1; }
+sinfo --noheader --format=%T | grep idle >/dev/null || { echo "the node does not come up"; exit 1; }
 
 sweep() { "$run" sweep "$@"; }
 check() { grep -qE "$1" <<<"$said" || { echo "FAILED: no \"$1\" in:"; echo "$said"; exit 1; }; }
@@ -84,7 +84,7 @@ cd "$work"
 data=$work/data
 for place in a/x a/y b/x b/y; do
   mkdir -p "$data/$place"
-  find "$images" -name '*.jpg' | sort | head -n 3 | xargs -I{} cp {} "$data/$place/"
+  find "$images" -name '*.jpg' | sort | sed -n 1,3p | xargs -I{} cp {} "$data/$place/"
 done
 launcher=(--out sweep --launcher slurm --sbatch "--ntasks=1 --time=10")
 echo '{"lr": [1e-3, 1e-2]}' >grid.json
@@ -102,7 +102,7 @@ check "nothing to submit"
 said=$(sweep status --out sweep)
 check "search, on trial 0 +4 +0 +0 +4 "
 # One of them is taken back: it alone is missing.
-scancel "$(squeue --noheader --array --format=%i | head -n 1)"
+scancel "$(squeue --noheader --array --format=%i | sed -n 1p)"
 said=$(sweep launch "${launcher[@]}" 2>&1)
 check "submitted job array [0-9]+ with 1 of 1 missing jobs"
 scontrol update NodeName="$host" State=RESUME
@@ -130,7 +130,7 @@ for _ in $(seq 300); do compgen -G "long/*/run/state.safetensors" >/dev/null && 
 job=$(echo long/folder-erm-0-*-t0-h0)
 said=$(sweep status --out long)
 check "running +folder-erm-0-.*/100000 steps +process [0-9]+ on "
-scancel --full "$(squeue --noheader --format=%A | head -n 1)"
+scancel --full "$(squeue --noheader --format=%A | sed -n 1p)"
 wait_for_queue
 for _ in $(seq 50); do said=$(sweep status --out long); grep -q "^running" <<<"$said" || break; sleep 0.2; done
 check "stopped +folder-erm-0-"
@@ -139,6 +139,6 @@ said=$(sweep launch "${long[@]}" 2>&1)
 check "submitted job array [0-9]+ with 1 of 1 missing jobs"
 for _ in $(seq 300); do grep -q "Resuming" "$job/log.txt" && break; sleep 0.1; done
 grep -q "Resuming" "$job/log.txt" || { echo "FAILED: the cancelled job did not go on"; exit 1; }
-scancel --full "$(squeue --noheader --format=%A | head -n 1)"
+scancel --full "$(squeue --noheader --format=%A | sed -n 1p)"
 wait_for_queue
 echo "slurm $(sbatch --version): a sweep of two stages, queued jobs, a cancelled job: passed"
