@@ -1,5 +1,6 @@
 #include "tools/sweep.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
 #include <cstring>

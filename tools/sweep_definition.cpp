@@ -1,4 +1,5 @@
 // sweep.json: what a sweep was asked for.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
 #include <sstream>
