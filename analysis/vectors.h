@@ -1,0 +1,43 @@
+// Arithmetic with flat vectors, on their backend.
+#pragma once
+
+#include "engine/backend.h"
+#include "engine/core/flat_vector.h"
+#include "engine/core/rng.h"
+
+namespace dgsam {
+
+class Vectors {
+ public:
+  /// For vectors of `like`'s layout and type. The backend must outlive this object.
+  Vectors(Backend& backend, const FlatVector& like);
+
+  Backend& backend() const { return *backend_; }
+  /// A vector of zeros.
+  FlatVector make() const { return {*backend_, scratch_.shared_layout(), scratch_.dtype()}; }
+
+  double norm(const FlatVector& x) const;
+  /// ⟨x,y⟩ = ‖x‖‖y‖/4 (‖x̂ + ŷ‖² - ‖x̂ - ŷ‖²), x̂ and ŷ of length 1: exact to a rounding of ‖x‖‖y‖.
+  double dot(const FlatVector& x, const FlatVector& y) const;
+  /// y += alpha x
+  void add(double alpha, const FlatVector& x, const FlatVector& y) const;
+  /// x *= alpha
+  void scale(double alpha, const FlatVector& x) const;
+  void copy(const FlatVector& from, const FlatVector& to) const;
+
+  /// x is uniform over the directions, of length 1.
+  void draw_direction(RandomStream random, const FlatVector& x) const;
+  /// Every parameter is +1/√P or -1/√P (Rademacher), P of them: length 1 too.
+  void draw_signs(RandomStream random, const FlatVector& x) const;
+
+ private:
+  /// Uploads draw() for every parameter; the gaps stay zero.
+  template <class Draw>
+  void fill(const FlatVector& x, const Draw& draw) const;
+
+  Backend* backend_;
+  FlatVector scratch_;  ///< finite at all times
+  Buffer norm_;
+};
+
+}  // namespace dgsam
