@@ -116,7 +116,7 @@ class Backend : public Allocator {
   virtual void zero(const Tensor& x) = 0;
   virtual void synchronize() = 0;
 
-  // --- the device while the host goes on; a backend that has nothing to gain keeps the defaults -----------------------
+  // --- the device while the host goes on; a backend that has nothing to gain keeps the defaults ---------------------
   /// Whether operations are queued rather than done when a call returns: then the following three can pay.
   virtual bool is_asynchronous() const { return false; }
   /// Records the operations that `work` calls, without doing them. `work` has been done once in the same way (memory
@@ -222,11 +222,16 @@ class Backend : public Allocator {
   // --- flat vectors: parameters, gradients, optimizer state; all rank 1, f32 or f64 ---------------------------------
   /// out f64[] = ||x||_2, summed in double in a fixed order.
   virtual void norm(const Tensor& x, const Tensor& out) = 0;
+  /// out f64[] = sum_i x[i] y[i], summed like norm. y may be x.
+  virtual void dot_product(const Tensor& x, const Tensor& y, const Tensor& out) = 0;
   /// y = alpha x + beta y; y is not read when beta is 0.
   virtual void axpby(double alpha, const Tensor& x, double beta, const Tensor& y) = 0;
   /// out = theta + rho g/(norm + eps), and out = theta where norm is 0. norm f64[]. In place.
   virtual void ascend(const Tensor& theta, const Tensor& g, const Tensor& norm, double rho, double eps,
                       const Tensor& out) = 0;
+  /// out = x - dot/norm² y, with dot = <x, y> and norm = ||y|| f64[]: the part of x that is orthogonal to y; out = x
+  /// where norm is 0. In place: out may be x.
+  virtual void reject(const Tensor& x, const Tensor& y, const Tensor& dot, const Tensor& norm, const Tensor& out) = 0;
   /// theta <- Adam(theta, gradient_scale·gradient); formulas in math/optimizer.h. m, v: the moments. scalars
   /// f64[kOptimizerScalars].
   virtual void adam(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& m,

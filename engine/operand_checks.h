@@ -81,6 +81,18 @@ inline void check_ascend(const Tensor& theta, const Tensor& g, const Tensor& nor
   check("ascend", "out", out, theta.type);
 }
 
+inline void check_dot_product(const Tensor& x, const Tensor& y, const Tensor& out) {
+  check("dot_product", "y", y, x.type);
+  check("dot_product", "out", out, {DType::f64, {}});
+}
+
+inline void check_reject(const Tensor& x, const Tensor& y, const Tensor& dot, const Tensor& norm, const Tensor& out) {
+  check("reject", "y", y, x.type);
+  check("reject", "dot", dot, {DType::f64, {}});
+  check("reject", "norm", norm, {DType::f64, {}});
+  check("reject", "out", out, x.type);
+}
+
 inline void check_adam(const Tensor& theta, const Tensor& gradient, const Tensor& m, const Tensor& v,
                        const Tensor& scalars) {
   check("adam", "gradient", gradient, theta.type);

@@ -5,9 +5,6 @@
 namespace dgsam {
 namespace {
 
-/// What keeps the authors' ascent step from dividing by zero.
-constexpr double kNormEps = 1e-12;
-
 int passes_of(DgsamGradients gradients, int domains) {
   return gradients == DgsamGradients::fresh ? 2 * domains : domains + 1;
 }
@@ -45,7 +42,7 @@ void Dgsam::run(const FlatVector& theta, Gradient& gradient) {
     const FlatVector& g = j == first_used_ ? d_ : g_;
     const Tensor norm = pass(gradient, (j - 1) % S, *at, g);  // g_j = ∇L_{l_j}(θ̃_{j-1})
     if (j <= S) {
-      backend().ascend(at->all(), g.all(), norm, rho_, kNormEps, perturbed_.all());  // θ̃_j = θ̃_{j-1} + ρ g_j/‖g_j‖
+      backend().ascend(at->all(), g.all(), norm, rho_, kAscentEps, perturbed_.all());  // θ̃_j = θ̃_{j-1} + ρ g_j/‖g_j‖
       at = &perturbed_;
     }
     if (j > first_used_) backend().axpby(1, g.all(), 1, d_.all());  // d = Σ g_j

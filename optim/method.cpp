@@ -10,6 +10,8 @@
 #include "engine/core/rng.h"
 #include "optim/dgsam.h"
 #include "optim/erm.h"
+#include "optim/gsam.h"
+#include "optim/sagm.h"
 #include "optim/sam.h"
 
 namespace dgsam {
@@ -145,11 +147,22 @@ Tensor Method::end_pass(int batch, const FlatVector& g) {
 
 std::unique_ptr<Method> make_method(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int domains,
                                     const MethodOptions& options) {
-  require(options.rho >= 0 && std::isfinite(options.rho), "--rho must be 0 or more, not ", options.rho);
+  const auto require_size = [](const char* flag, double value) {
+    require(value >= 0 && std::isfinite(value), flag, " must be 0 or more, not ", value);
+  };
+  require_size("--rho", options.rho);
+  require_size("--gsam-alpha", options.gsam_alpha);
+  require_size("--sagm-alpha", options.sagm_alpha);
   if (options.name == "erm") return std::make_unique<Erm>(backend, base, theta, domains);
   if (options.name == "sam") return std::make_unique<Sam>(backend, base, theta, domains, options.rho);
+  if (options.name == "gsam") {
+    return std::make_unique<Gsam>(backend, base, theta, domains, options.rho, options.gsam_alpha);
+  }
+  if (options.name == "sagm") {
+    return std::make_unique<Sagm>(backend, base, theta, domains, options.rho, options.sagm_alpha);
+  }
   if (options.name == "dgsam") return std::make_unique<Dgsam>(backend, base, theta, domains, options);
-  fail("--algorithm must be erm, sam or dgsam, not '", options.name, "'");
+  fail("--algorithm must be erm, sam, gsam, sagm or dgsam, not '", options.name, "'");
 }
 
 }  // namespace dgsam

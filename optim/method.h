@@ -35,6 +35,9 @@ DomainOrder random_order(int domains, std::uint64_t seed);
 /// 0, 1, ..., S-1 in every step.
 DomainOrder fixed_order(int domains);
 
+/// What the authors of DGSAM, GSAM and SAGM add to the norm that their ascent divides by.
+inline constexpr double kAscentEps = 1e-12;
+
 class Method {
  public:
   virtual ~Method() = default;
@@ -115,14 +118,16 @@ enum class DgsamGradients : std::uint8_t {
 enum class DgsamScale : std::uint8_t { sum, mean };
 
 struct MethodOptions {
-  std::string name = "dgsam";  ///< "erm", "sam" or "dgsam"
-  double rho = 0.05;           ///< radius of SAM and of each of DGSAM's S ascent steps
+  std::string name = "dgsam";  ///< "erm", "sam", "gsam", "sagm" or "dgsam"
+  double rho = 0.05;           ///< length of the ascent step, or of each of DGSAM's S
   DgsamGradients gradients = DgsamGradients::all;
   DgsamScale scale = DgsamScale::sum;
-  DomainOrder order;  ///< of DGSAM's ascent: random_order() or fixed_order()
+  DomainOrder order;          ///< of DGSAM's ascent: random_order() or fixed_order()
+  double gsam_alpha = 0.2;    ///< default of the authors' PyTorch example
+  double sagm_alpha = 0.001;  ///< the authors' choice for PACS, VLCS and TerraIncognita; 0.0005 for the others
 };
 
-/// Throws Error for an unknown name, a negative rho, or DGSAM without an order.
+/// Throws Error for an unknown name, a negative rho or alpha, or DGSAM without an order.
 std::unique_ptr<Method> make_method(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int domains,
                                     const MethodOptions& options);
 

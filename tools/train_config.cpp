@@ -49,6 +49,8 @@ MethodOptions method_options(const TrainConfig& config, int domains) {
   MethodOptions options;
   options.name = config.algorithm;
   options.rho = config.rho;
+  options.gsam_alpha = config.gsam_alpha;
+  options.sagm_alpha = config.sagm_alpha;
   options.gradients = config.dgsam_gradients == "all"         ? DgsamGradients::all
                       : config.dgsam_gradients == "perturbed" ? DgsamGradients::perturbed
                                                               : DgsamGradients::fresh;
@@ -100,6 +102,8 @@ void for_each_field(Config& config, const Field& field) {
   field("momentum", config.optimizer.momentum);
   field("nesterov", config.optimizer.nesterov);
   field("rho", config.rho);
+  field("gsam_alpha", config.gsam_alpha);
+  field("sagm_alpha", config.sagm_alpha);
   field("domain_order", config.domain_order);
   field("dgsam_gradients", config.dgsam_gradients);
   field("dgsam_scale", config.dgsam_scale);

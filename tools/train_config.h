@@ -43,6 +43,8 @@ struct TrainConfig {
   std::string algorithm = "erm";
   OptimizerOptions optimizer;
   double rho = 0.05;
+  double gsam_alpha = MethodOptions{}.gsam_alpha;
+  double sagm_alpha = MethodOptions{}.sagm_alpha;
   std::string domain_order = "random";
   std::string dgsam_gradients = "all";
   std::string dgsam_scale = "sum";

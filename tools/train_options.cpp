@@ -95,7 +95,8 @@ void add_model_options(CLI::App& command, TrainConfig& config) {
 void add_method_options(CLI::App& command, TrainConfig& config) {
   constexpr const char* kGroup = "Method";
   add_choice(command, "--algorithm", config.algorithm,
-             "erm: S gradients per step for S source domains; sam: 2S; dgsam: S+1", {"erm", "sam", "dgsam"})
+             "erm: S gradients per step for S source domains; sam, gsam, sagm: 2S; dgsam: S+1",
+             {"erm", "sam", "gsam", "sagm", "dgsam"})
       ->group(kGroup);
   add_choice(command, "--optimizer", config.optimizer.name, "Base optimizer", {"adam", "adamw", "sgd"})->group(kGroup);
   add_value(command, "--lr", config.optimizer.learning_rate, "Learning rate, constant")->group(kGroup);
@@ -104,7 +105,15 @@ void add_method_options(CLI::App& command, TrainConfig& config) {
       ->group(kGroup);
   add_value(command, "--momentum", config.optimizer.momentum, "Of sgd")->group(kGroup);
   command.add_flag("--nesterov", config.optimizer.nesterov, "Of sgd")->group(kGroup);
-  add_value(command, "--rho", config.rho, "Length of SAM's ascent step, and of each of DGSAM's")->group(kGroup);
+  add_value(command, "--rho", config.rho, "Length of the ascent step of sam, gsam and sagm, and of each of dgsam's")
+      ->group(kGroup);
+  add_value(command, "--gsam-alpha", config.gsam_alpha,
+            "How much of the unperturbed gradient's part that is orthogonal to the perturbed one GSAM subtracts")
+      ->group(kGroup);
+  add_value(
+      command, "--sagm-alpha", config.sagm_alpha,
+      "SAGM's ascent step goes back by this much of the gradient (the authors: 1e-3; OfficeHome, DomainNet: 5e-4)")
+      ->group(kGroup);
   add_choice(command, "--domain-order", config.domain_order, "Order of DGSAM's ascent over the domains",
              {"random", "fixed"})
       ->group(kGroup);

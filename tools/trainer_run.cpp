@@ -166,7 +166,7 @@ void Trainer::write_metrics(std::int64_t step, const StepReport& report, double 
     line["domains"] = domains;
   } else {
     line["loss"] = loss;
-    if (method_->name() == "sam") line["perturbed_loss"] = report.losses[1];
+    if (report.losses.size() == 2) line["perturbed_loss"] = report.losses[1];
   }
   line["grad_norms"] = report.norms;
   files_.metrics(line);

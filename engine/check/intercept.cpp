@@ -175,6 +175,10 @@ void InterceptingBackend::fill(const Tensor& x, double value) { call("fill", &Ba
 
 void InterceptingBackend::norm(const Tensor& x, const Tensor& out) { call("norm", &Backend::norm, x, Out{out}); }
 
+void InterceptingBackend::dot_product(const Tensor& x, const Tensor& y, const Tensor& out) {
+  call("dot_product", &Backend::dot_product, x, y, Out{out});
+}
+
 void InterceptingBackend::axpby(double alpha, const Tensor& x, double beta, const Tensor& y) {
   call("axpby", &Backend::axpby, alpha, x, beta, Out{y});
 }
@@ -182,6 +186,11 @@ void InterceptingBackend::axpby(double alpha, const Tensor& x, double beta, cons
 void InterceptingBackend::ascend(const Tensor& theta, const Tensor& g, const Tensor& norm, double rho, double eps,
                                  const Tensor& out) {
   call("ascend", &Backend::ascend, theta, g, norm, rho, eps, Out{out});
+}
+
+void InterceptingBackend::reject(const Tensor& x, const Tensor& y, const Tensor& dot, const Tensor& norm,
+                                 const Tensor& out) {
+  call("reject", &Backend::reject, x, y, dot, norm, Out{out});
 }
 
 void InterceptingBackend::adam(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& m,

@@ -89,9 +89,11 @@ class InterceptingBackend : public Backend {
                                   const Tensor& dx) override;
   void fill(const Tensor& x, double value) override;
   void norm(const Tensor& x, const Tensor& out) override;
+  void dot_product(const Tensor& x, const Tensor& y, const Tensor& out) override;
   void axpby(double alpha, const Tensor& x, double beta, const Tensor& y) override;
   void ascend(const Tensor& theta, const Tensor& g, const Tensor& norm, double rho, double eps,
               const Tensor& out) override;
+  void reject(const Tensor& x, const Tensor& y, const Tensor& dot, const Tensor& norm, const Tensor& out) override;
   void adam(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& m, const Tensor& v,
             const Tensor& scalars, const AdamSpec& spec) override;
   void sgd(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& velocity,

@@ -1,5 +1,5 @@
-// Flat vectors. All of it is memory bound: the bytes per f32 element are 4 (norm), 8 or 12 (axpby), 12 (ascend),
-// 28 (adam) and 20 (sgd with momentum).
+// Flat vectors. All of it is memory bound: the bytes per f32 element are 4 (norm), 8 (dot_product), 8 or 12 (axpby),
+// 12 (ascend, reject), 28 (adam) and 20 (sgd with momentum).
 #include <cmath>
 
 #include "engine/cpu/cpu_backend.h"
@@ -11,22 +11,21 @@
 namespace dgsam {
 namespace {
 
-constexpr std::int64_t kNormChunk = 4096;
+constexpr std::int64_t kSumChunk = 4096;
 
-/// Sum of squares in double, in 16 interleaved lanes that are added up in order.
+/// Sum of x·y in double, in 16 interleaved lanes that are added up in order.
 template <class T>
-double sum_of_squares(const T* x, std::int64_t count) {
+double sum_of_products(const T* x, const T* y, std::int64_t count) {
   constexpr std::int64_t kLanes = 16;
   double lane[kLanes] = {};
   std::int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
 #pragma GCC ivdep
     for (std::int64_t j = 0; j < kLanes; ++j) {
-      const double value = static_cast<double>(x[i + j]);
-      lane[j] += value * value;
+      lane[j] += static_cast<double>(x[i + j]) * static_cast<double>(y[i + j]);
     }
   }
-  for (; i < count; ++i) lane[0] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  for (; i < count; ++i) lane[0] += static_cast<double>(x[i]) * static_cast<double>(y[i]);
   double sum = 0;
   for (const double part : lane) sum += part;
   return sum;
@@ -36,16 +35,22 @@ double sum_of_squares(const T* x, std::int64_t count) {
 
 void CpuBackend::norm(const Tensor& x, const Tensor& out) {
   check("norm", "out", out, {DType::f64, {}});
-  with_master(x.dtype(), "norm", [&]<class T>() {
-    const T* values = x.as<T>();
-    const std::int64_t chunks = (x.elements() + kNormChunk - 1) / kNormChunk;
+  dot_product(x, x, out);
+  *out.as<double>() = std::sqrt(*out.as<double>());
+}
+
+void CpuBackend::dot_product(const Tensor& x, const Tensor& y, const Tensor& out) {
+  check_dot_product(x, y, out);
+  with_master(x.dtype(), "dot_product", [&]<class T>() {
+    const T *left = x.as<T>(), *right = y.as<T>();
+    const std::int64_t chunks = (x.elements() + kSumChunk - 1) / kSumChunk;
     double* partial = static_cast<double*>(scratch(static_cast<std::size_t>(chunks) * sizeof(double)));
-    parallel_chunks(threads_, x.elements(), kNormChunk, [=](std::int64_t begin, std::int64_t end) {
-      partial[begin / kNormChunk] = sum_of_squares(values + begin, end - begin);
+    parallel_chunks(threads_, x.elements(), kSumChunk, [=](std::int64_t begin, std::int64_t end) {
+      partial[begin / kSumChunk] = sum_of_products(left + begin, right + begin, end - begin);
     });
     double sum = 0;
     for (std::int64_t i = 0; i < chunks; ++i) sum += partial[i];
-    *out.as<double>() = std::sqrt(sum);
+    *out.as<double>() = sum;
   });
 }
 
@@ -71,6 +76,16 @@ void CpuBackend::ascend(const Tensor& theta, const Tensor& g, const Tensor& norm
     const T *from = theta.as<T>(), *gradient = g.as<T>();
     T* to = out.as<T>();
     parallel_elements(threads_, theta.elements(), [=](std::int64_t i) { to[i] = from[i] + scale * gradient[i]; });
+  });
+}
+
+void CpuBackend::reject(const Tensor& x, const Tensor& y, const Tensor& dot, const Tensor& norm, const Tensor& out) {
+  check_reject(x, y, dot, norm, out);
+  with_master(x.dtype(), "reject", [&]<class T>() {
+    const auto scale = static_cast<T>(component_scale(*dot.as<double>(), *norm.as<double>()));
+    const T *from = x.as<T>(), *along = y.as<T>();
+    T* to = out.as<T>();
+    parallel_elements(threads_, x.elements(), [=](std::int64_t i) { to[i] = from[i] - scale * along[i]; });
   });
 }
 

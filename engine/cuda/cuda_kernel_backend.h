@@ -91,9 +91,11 @@ class CudaKernelBackend : public Backend {
   void fill(const Tensor& x, double value) override;
 
   void norm(const Tensor& x, const Tensor& out) override;
+  void dot_product(const Tensor& x, const Tensor& y, const Tensor& out) override;
   void axpby(double alpha, const Tensor& x, double beta, const Tensor& y) override;
   void ascend(const Tensor& theta, const Tensor& g, const Tensor& norm, double rho, double eps,
               const Tensor& out) override;
+  void reject(const Tensor& x, const Tensor& y, const Tensor& dot, const Tensor& norm, const Tensor& out) override;
   void adam(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& m, const Tensor& v,
             const Tensor& scalars, const AdamSpec& spec) override;
   void sgd(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& velocity,
@@ -111,8 +113,8 @@ class CudaKernelBackend : public Backend {
   void* scratch(std::size_t bytes);
 
  private:
-  /// A call of fold_batch_norm() or fold_batch_norm_grad() that waits for company: those of all layers, called one after
-  /// the other, are one launch (fold.cu). Every other operation launches them first.
+  /// A call of fold_batch_norm() or fold_batch_norm_grad() that waits for company: those of all layers, called one
+  /// after the other, are one launch (fold.cu). Every other operation launches them first.
   struct PendingFold {
     bool is_gradient;
     std::array<Tensor, 6> in;
@@ -129,6 +131,8 @@ class CudaKernelBackend : public Backend {
     return on_side_ ? side_stream_ : stream_;
   }
   void switch_to(bool side);
+  /// out = the sum of x·y, or its root.
+  void sum_products(const char* op, const Tensor& x, const Tensor& y, bool root, const Tensor& out);
   class PinnedReadBack;
 
   DeviceInfo info_;

@@ -1,5 +1,5 @@
-// Flat vectors; formulas in math/ascent.h and math/optimizer.h. Bytes per f32 element: 4 (norm), 8 or 12 (axpby),
-// 12 (ascend), 28 (adam), 20 (sgd with momentum).
+// Flat vectors; formulas in math/ascent.h and math/optimizer.h. Bytes per f32 element: 4 (norm), 8 (dot_product), 8 or
+// 12 (axpby), 12 (ascend, reject), 28 (adam), 20 (sgd with momentum).
 #include <algorithm>
 #include <cmath>
 
@@ -13,23 +13,24 @@
 namespace dgsam {
 namespace {
 
-constexpr unsigned kNormThreads = 256;
-constexpr std::int64_t kNormPerBlock = 16 * kNormThreads, kMostNormBlocks = 1024;
+constexpr unsigned kSumThreads = 256;
+constexpr std::int64_t kSumPerBlock = 16 * kSumThreads, kMostSumBlocks = 1024;
 
-/// partial[block] = the sum of the squares of the elements that fall to the block.
+/// partial[block] = the sum of x·y over the elements that fall to the block; y may be x, which is then read once.
 template <class T>
-__global__ void __launch_bounds__(kNormThreads)
-    squares_kernel(std::int64_t vectors, std::int64_t count, const T* x, double* partial) {
+__global__ void __launch_bounds__(kSumThreads)
+    products_kernel(std::int64_t vectors, std::int64_t count, const T* x, const T* y, double* partial) {
   constexpr int kLanes = kWordLanes<T>;
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   double lane[kLanes] = {};
   for (std::int64_t i = first; i < vectors; i += stride) {
     const Vector<T, kLanes> v = load<kLanes>(x + i * kLanes);
-    for (int l = 0; l < kLanes; ++l) lane[l] += static_cast<double>(v.lane[l]) * static_cast<double>(v.lane[l]);
+    const Vector<T, kLanes> w = x == y ? v : load<kLanes>(y + i * kLanes);
+    for (int l = 0; l < kLanes; ++l) lane[l] += static_cast<double>(v.lane[l]) * static_cast<double>(w.lane[l]);
   }
   for (std::int64_t i = vectors * kLanes + first; i < count; i += stride) {
-    lane[0] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+    lane[0] += static_cast<double>(x[i]) * static_cast<double>(y[i]);
   }
   double sum = 0;
   for (const double part : lane) sum += part;
@@ -37,11 +38,12 @@ __global__ void __launch_bounds__(kNormThreads)
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
-__global__ void root_kernel(std::int64_t count, const double* partial, double* norm) {
+/// out = the sum of the partial sums, or its root.
+__global__ void total_kernel(std::int64_t count, const double* partial, bool root, double* out) {
   double sum = 0;
-  for (std::int64_t i = threadIdx.x; i < count; i += kNormThreads) sum += partial[i];
+  for (std::int64_t i = threadIdx.x; i < count; i += kSumThreads) sum += partial[i];
   sum = block_sum(sum);
-  if (threadIdx.x == 0) *norm = std::sqrt(sum);
+  if (threadIdx.x == 0) *out = root ? std::sqrt(sum) : sum;
 }
 
 /// y = a x + b y
@@ -83,6 +85,28 @@ struct Ascend {
     Vector<T, kLanes> v = load<kLanes>(theta + i);
     const Vector<T, kLanes> gradient = load<kLanes>(g + i);
     for (int l = 0; l < kLanes; ++l) v.lane[l] += scale * gradient.lane[l];
+    store(out + i, v);
+  }
+};
+
+template <class T>
+struct Reject {
+  const T *x, *y;
+  const double *dot, *norm;
+  T* out;
+  T scale = 0;  // of a thread
+
+  __device__ Reject begin() const {
+    Reject own = *this;
+    own.scale = static_cast<T>(component_scale(*dot, *norm));
+    return own;
+  }
+
+  template <int kLanes>
+  __device__ void at(std::int64_t i) const {
+    Vector<T, kLanes> v = load<kLanes>(x + i);
+    const Vector<T, kLanes> along = load<kLanes>(y + i);
+    for (int l = 0; l < kLanes; ++l) v.lane[l] -= scale * along.lane[l];
     store(out + i, v);
   }
 };
@@ -142,18 +166,27 @@ struct Sgd {
 
 }  // namespace
 
+void CudaKernelBackend::sum_products(const char* op, const Tensor& x, const Tensor& y, bool root, const Tensor& out) {
+  const std::int64_t count = x.elements();
+  const std::int64_t blocks = std::clamp<std::int64_t>((count + kSumPerBlock - 1) / kSumPerBlock, 1, kMostSumBlocks);
+  auto* const partial = static_cast<double*>(scratch(static_cast<std::size_t>(blocks) * sizeof(double)));
+  const std::size_t shared = kSumThreads / kWarp * sizeof(double);
+  with_master(x.dtype(), op, [&]<class T>() {
+    const std::int64_t vectors = words_at(x.as<T>(), y.as<T>()) ? count / kWordLanes<T> : 0;
+    launch({op, queue().stream, static_cast<unsigned>(blocks), kSumThreads, shared}, products_kernel<T>, vectors, count,
+           x.as<T>(), y.as<T>(), partial);
+  });
+  launch({op, queue().stream, 1, kSumThreads, shared}, total_kernel, blocks, partial, root, out.as<double>());
+}
+
 void CudaKernelBackend::norm(const Tensor& x, const Tensor& out) {
   check("norm", "out", out, {DType::f64, {}});
-  const std::int64_t count = x.elements();
-  const std::int64_t blocks = std::clamp<std::int64_t>((count + kNormPerBlock - 1) / kNormPerBlock, 1, kMostNormBlocks);
-  auto* const partial = static_cast<double*>(scratch(static_cast<std::size_t>(blocks) * sizeof(double)));
-  const std::size_t shared = kNormThreads / kWarp * sizeof(double);
-  with_master(x.dtype(), "norm", [&]<class T>() {
-    const std::int64_t vectors = words_at(x.as<T>()) ? count / kWordLanes<T> : 0;
-    launch({"norm", queue().stream, static_cast<unsigned>(blocks), kNormThreads, shared}, squares_kernel<T>, vectors,
-           count, x.as<T>(), partial);
-  });
-  launch({"norm", queue().stream, 1, kNormThreads, shared}, root_kernel, blocks, partial, out.as<double>());
+  sum_products("norm", x, x, /*root=*/true, out);
+}
+
+void CudaKernelBackend::dot_product(const Tensor& x, const Tensor& y, const Tensor& out) {
+  check_dot_product(x, y, out);
+  sum_products("dot_product", x, y, /*root=*/false, out);
 }
 
 void CudaKernelBackend::axpby(double alpha, const Tensor& x, double beta, const Tensor& y) {
@@ -174,6 +207,15 @@ void CudaKernelBackend::ascend(const Tensor& theta, const Tensor& g, const Tenso
   with_master(theta.dtype(), "ascend", [&]<class T>() {
     const Ascend<T> body{theta.as<T>(), g.as<T>(), norm.as<double>(), rho, eps, out.as<T>()};
     map<kWordLanes<T>>(queue(), "ascend", theta.elements(), words_at(body.theta, body.g, body.out), body);
+  });
+}
+
+void CudaKernelBackend::reject(const Tensor& x, const Tensor& y, const Tensor& dot, const Tensor& norm,
+                               const Tensor& out) {
+  check_reject(x, y, dot, norm, out);
+  with_master(x.dtype(), "reject", [&]<class T>() {
+    const Reject<T> body{x.as<T>(), y.as<T>(), dot.as<double>(), norm.as<double>(), out.as<T>()};
+    map<kWordLanes<T>>(queue(), "reject", x.elements(), words_at(body.x, body.y, body.out), body);
   });
 }
 

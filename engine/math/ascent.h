@@ -1,4 +1,5 @@
-// The ascent step of SAM and DGSAM: theta + rho g/(||g|| + eps), and no step at all where the gradient vanishes.
+// What multiplies a gradient in the ascent step of SAM and its kin, theta + rho g/(||g|| + eps), and in GSAM's
+// decomposition; nothing where the gradient vanishes.
 #pragma once
 
 #include "engine/core/host_device.h"
@@ -10,5 +11,8 @@ namespace dgsam {
 DGSAM_HOST_DEVICE inline double ascent_scale(double norm, double rho, double eps) {
   return norm == 0 ? 0 : rho / (norm + eps);
 }
+
+/// What multiplies y in the component of x along y, dot = <x, y> and norm = ||y||.
+DGSAM_HOST_DEVICE inline double component_scale(double dot, double norm) { return norm == 0 ? 0 : dot / norm / norm; }
 
 }  // namespace dgsam

@@ -8,7 +8,7 @@
 using namespace dgsam;
 
 TEST_CASE("steps recorded, on two streams and with early uploads end with the bits of one operation after the other") {
-  for (const char* method : {"erm", "sam", "dgsam"}) {
+  for (const char* method : {"erm", "sam", "gsam", "sagm", "dgsam"}) {
     CAPTURE(method);
     const auto training = [&](Backend& backend) { return NetworkTraining(backend, method); };
     CudaKernelBackend kernels;

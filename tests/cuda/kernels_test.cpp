@@ -115,6 +115,13 @@ TEST_CASE("addresses off the 128-bit grid give the bits that addresses on it giv
     backend.ascend(on_a, on_b, norm, 0.05, 1e-12, on_y);
     backend.ascend(off_a, off_b, norm, 0.05, 1e-12, off_y);
     CHECK(same());
+    const Tensor dot = tensors.make({DType::f64, {}});
+    backend.dot_product(on_a, on_b, dot);
+    backend.dot_product(off_a, off_b, again);
+    CHECK(tensors.read(dot)[0] == doctest::Approx(tensors.read(again)[0]).epsilon(1e-12));
+    backend.reject(on_a, on_b, dot, norm, on_y);
+    backend.reject(off_a, off_b, dot, norm, off_y);
+    CHECK(same());
   }
 }
 

@@ -51,6 +51,8 @@ std::vector<Array> sums_with(int threads, DType dtype, Layout layout) {
     const Tensor flat{x.data, {dtype, {x.elements()}}};
     backend.norm(flat, norm);
     keep({norm});
+    backend.dot_product(flat, {dy.data, flat.type}, norm);
+    keep({norm});
   }
   return results;
 }

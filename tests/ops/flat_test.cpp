@@ -39,6 +39,25 @@ TEST_CASE("norm is the L2 norm, to the last bits of a double") {
   });
 }
 
+TEST_CASE(
+    "dot is the sum of products, to the last bits of a double, and that of a vector with itself is its norm squared") {
+  on_every_vector([](Backend& backend, DType dtype, std::int64_t length) {
+    const Array x = random_array({length}, dtype, 1), y = random_array({length}, dtype, 2);
+    double sum = 0, sizes = 0, squares = 0;
+    for (std::int64_t i = 0; i < length; ++i) {
+      sum += x[i] * y[i];
+      sizes += std::abs(x[i] * y[i]);
+      squares += x[i] * x[i];
+    }
+    Tensors tensors(backend);
+    const Tensor xt = tensors.make(x, dtype), out = tensors.make({DType::f64, {}});
+    backend.dot_product(xt, tensors.make(y, dtype), out);
+    CHECK(std::abs(tensors.read(out)[0] - sum) <= 1e-13 * sizes);
+    backend.dot_product(xt, xt, out);
+    CHECK(tensors.read(out)[0] == doctest::Approx(squares).epsilon(1e-13));
+  });
+}
+
 TEST_CASE("axpby is alpha x + beta y, and does not read y when beta is 0") {
   on_every_vector([](Backend& backend, DType dtype, std::int64_t length) {
     const Array x = random_array({length}, dtype, 1), y = random_array({length}, dtype, 2);
@@ -69,6 +88,24 @@ TEST_CASE("ascend goes rho along the gradient, and stays where the gradient vani
       CHECK(difference(tensors.read(out), expected) <= tolerance(dtype));
       backend.ascend(theta_t, gt, norm_t, 0.05, 1e-12, theta_t);
       CHECK(difference(tensors.read(theta_t), expected) <= tolerance(dtype));
+    }
+  });
+}
+
+TEST_CASE("reject leaves the part of x that is orthogonal to y, and all of x where y vanishes") {
+  on_every_vector([](Backend& backend, DType dtype, std::int64_t length) {
+    const Array x = random_array({length}, dtype, 1), y = random_array({length}, dtype, 2);
+    for (const double norm : {2.5, 0.0}) {
+      Array expected = x;
+      for (std::int64_t i = 0; i < length; ++i) expected[i] -= norm == 0 ? 0 : -0.75 / (norm * norm) * y[i];
+      Tensors tensors(backend);
+      const Tensor xt = tensors.make(x, dtype), yt = tensors.make(y, dtype), out = tensors.make(xt.type);
+      const Tensor dot_t = tensors.make(Array(Shape{}, -0.75), DType::f64);
+      const Tensor norm_t = tensors.make(Array(Shape{}, norm), DType::f64);
+      backend.reject(xt, yt, dot_t, norm_t, out);
+      CHECK(difference(tensors.read(out), expected) <= tolerance(dtype));
+      backend.reject(xt, yt, dot_t, norm_t, xt);
+      CHECK(difference(tensors.read(xt), expected) <= tolerance(dtype));
     }
   });
 }

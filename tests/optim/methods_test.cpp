@@ -45,16 +45,16 @@ TEST_CASE("a step takes the gradients that its method promises: S, 2S, S+1, and 
     return training.method->domain_gradients();
   };
   CHECK(cost(plain_method("erm")) == 3);
-  CHECK(cost(plain_method("sam")) == 6);
+  for (const char* two_passes : {"sam", "gsam", "sagm"}) CHECK(cost(plain_method(two_passes)) == 6);
   CHECK(cost(dgsam_options(DgsamGradients::all, DgsamScale::sum, 3)) == 4);
   CHECK(cost(dgsam_options(DgsamGradients::perturbed, DgsamScale::sum, 3)) == 4);
   CHECK(cost(dgsam_options(DgsamGradients::fresh, DgsamScale::sum, 3)) == 6);
 }
 
 TEST_CASE("the ascent leaves theta alone bit for bit, and each of its steps has length rho") {
-  for (const MethodOptions& options :
-       {plain_method("sam", 0.2), dgsam_options(DgsamGradients::all, DgsamScale::sum, 3, 0.2),
-        dgsam_options(DgsamGradients::fresh, DgsamScale::sum, 3, 0.2)}) {
+  for (const MethodOptions& options : {plain_method("sam", 0.2), plain_method("gsam", 0.2),
+                                       dgsam_options(DgsamGradients::all, DgsamScale::sum, 3, 0.2),
+                                       dgsam_options(DgsamGradients::fresh, DgsamScale::sum, 3, 0.2)}) {
     CAPTURE(options.name);
     Training training(three_domains(), options, adam(0.01, 0), kStart);
     training.gradient.watched = &training.theta;
@@ -62,7 +62,7 @@ TEST_CASE("the ascent leaves theta alone bit for bit, and each of its steps has 
     const std::vector<Vector>& visited = training.gradient.visited;
     CHECK(visited[0] == kStart);
     for (const Vector& theta : training.gradient.watched_values) CHECK(theta == kStart);
-    const std::size_t ascents = options.name == "sam" ? 1 : 3;
+    const std::size_t ascents = options.name == "dgsam" ? 3 : 1;
     for (std::size_t j = 1; j < visited.size(); ++j) {
       const double length = norm_of(plus(visited[j], -1, visited[j - 1]));
       if (j <= ascents) CHECK(length == doctest::Approx(0.2).epsilon(1e-10));
@@ -70,6 +70,17 @@ TEST_CASE("the ascent leaves theta alone bit for bit, and each of its steps has 
     }
     CHECK(distance(training.values(), kStart) > 0);
   }
+}
+
+TEST_CASE("SAGM's ascent leaves theta alone bit for bit, and is shorter than rho by alpha times the gradient's norm") {
+  MethodOptions options = plain_method("sagm", 0.2);
+  options.sagm_alpha = 0.01;
+  Training training(three_domains(), options, adam(0.01, 0), kStart);
+  training.gradient.watched = &training.theta;
+  training.step();
+  for (const Vector& theta : training.gradient.watched_values) CHECK(theta == kStart);
+  const double norm = training.method->report().norms[0];
+  CHECK(norm_of(plus(training.gradient.visited[1], -1, kStart)) == doctest::Approx(0.2 - 0.01 * norm).epsilon(1e-10));
 }
 
 TEST_CASE("the report has the loss, the gradient norm and the domain of every pass") {
@@ -102,8 +113,8 @@ TEST_CASE("the report has the loss, the gradient norm and the domain of every pa
 }
 
 TEST_CASE("steps allocate no device memory") {
-  for (const MethodOptions& options :
-       {plain_method("erm"), plain_method("sam"), dgsam_options(DgsamGradients::all, DgsamScale::sum, 3)}) {
+  for (const MethodOptions& options : {plain_method("erm"), plain_method("sam"), plain_method("gsam"),
+                                       plain_method("sagm"), dgsam_options(DgsamGradients::all, DgsamScale::sum, 3)}) {
     Training training(three_domains(), options, adam(0.01, 0.1), kStart);
     training.step();
     const std::int64_t before = training.backend.allocations();
@@ -114,7 +125,8 @@ TEST_CASE("steps allocate no device memory") {
 
 TEST_CASE("a vanishing gradient moves nothing and makes no NaN") {
   const Quadratic flat = parabola(3, 0.5);
-  for (const MethodOptions& options : {plain_method("sam"), dgsam_options(DgsamGradients::all, DgsamScale::sum, 2),
+  for (const MethodOptions& options : {plain_method("sam"), plain_method("gsam"), plain_method("sagm"),
+                                       dgsam_options(DgsamGradients::all, DgsamScale::sum, 2),
                                        dgsam_options(DgsamGradients::fresh, DgsamScale::sum, 2)}) {
     Training training({flat, flat}, options, adam(0.01, 0), {0.5});
     training.step();
@@ -179,7 +191,10 @@ TEST_CASE("wrong options are refused with the flag and the value") {
   const auto make = [](const MethodOptions& options) {
     return message_of([&] { Training(three_domains(), options, adam(0.01, 0), kStart); });
   };
-  CHECK(make(plain_method("swad")) == "--algorithm must be erm, sam or dgsam, not 'swad'");
+  CHECK(make(plain_method("swad")) == "--algorithm must be erm, sam, gsam, sagm or dgsam, not 'swad'");
   CHECK(contains(make(plain_method("sam", -1)), "--rho must be 0 or more, not -1"));
+  MethodOptions gsam = plain_method("gsam");
+  gsam.gsam_alpha = -1;
+  CHECK(contains(make(gsam), "--gsam-alpha must be 0 or more, not -1"));
   CHECK(contains(make(plain_method("dgsam")), "order"));
 }

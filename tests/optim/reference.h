@@ -62,12 +62,29 @@ inline Vector mean_gradient(const std::vector<Quadratic>& domains, const Vector&
   return sum;
 }
 
-/// d of one step: ERM's, SAM's, and DGSAM's in each of its variants.
+inline double dot(const Vector& x, const Vector& y) {
+  double sum = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) sum += x[i] * y[i];
+  return sum;
+}
+
+/// d of one step: ERM's, SAM's, GSAM's, SAGM's, and DGSAM's in each of its variants.
 inline Vector descent_gradient(const MethodOptions& options, const std::vector<Quadratic>& domains,
                                const std::vector<int>& order, const Vector& theta) {
   const Vector g = mean_gradient(domains, theta);
   if (options.name == "erm") return g;
   if (options.name == "sam") return mean_gradient(domains, plus(theta, options.rho / norm_of(g), g));
+  const double ascent = options.rho / (norm_of(g) + 1e-12);
+  if (options.name == "gsam") {
+    const Vector g_p = mean_gradient(domains, plus(theta, ascent, g));
+    const double cosine = dot(g, g_p) / (norm_of(g) * norm_of(g_p));
+    const Vector orthogonal = plus(g, -cosine * norm_of(g) / norm_of(g_p), g_p);
+    return plus(g_p, -options.gsam_alpha, orthogonal);
+  }
+  if (options.name == "sagm") {
+    const Vector g_p = mean_gradient(domains, plus(theta, ascent - options.sagm_alpha, g));
+    return plus(plus(Vector(g.size(), 0.0), 0.5, g), 0.5, g_p);
+  }
 
   Vector at = theta, first, others(theta.size(), 0.0);
   for (std::size_t j = 0; j < order.size(); ++j) {

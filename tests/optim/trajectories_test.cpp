@@ -22,7 +22,10 @@ std::vector<Quadratic> random_domains(std::size_t count) {
 const Vector kStart = {0.3, -1.2, 0.7, 2.0, -0.4};
 
 std::vector<MethodOptions> all_methods(int domains) {
-  std::vector<MethodOptions> methods = {plain_method("erm"), plain_method("sam")};
+  std::vector<MethodOptions> methods = {plain_method("erm"), plain_method("sam"), plain_method("gsam"),
+                                        plain_method("sagm")};
+  methods[2].gsam_alpha = 0.4;
+  methods[3].sagm_alpha = 0.02;
   for (const auto gradients : {DgsamGradients::all, DgsamGradients::perturbed, DgsamGradients::fresh}) {
     for (const auto scale : {DgsamScale::sum, DgsamScale::mean})
       methods.push_back(dgsam_options(gradients, scale, domains));
@@ -53,6 +56,25 @@ TEST_CASE("one step on two parabolas gives the numbers worked out by hand") {
   CHECK(dgsam_step(DgsamGradients::perturbed, DgsamScale::mean) == doctest::Approx(-0.3 * 1.1).epsilon(1e-11));
   CHECK(dgsam_step(DgsamGradients::fresh, DgsamScale::sum) == doctest::Approx(-0.3 * 2).epsilon(1e-11));
   CHECK(dgsam_step(DgsamGradients::fresh, DgsamScale::mean) == doctest::Approx(-0.3).epsilon(1e-11));
+}
+
+// L_0 = x² + 2y², L_1 = 3x² + 4y², so ∇L = (4x, 6y); θ = (3/4, 2/3), ρ = 0.5, SGD with rate 0.1.
+// g = (3, 4), ‖g‖ = 5, so θ̃ = θ + (0.3, 0.4) and g_p = (4.2, 6.4), ‖g_p‖² = 58.6, <g, g_p> = 38.2.
+// GSAM, α = 0.5: d = (1 + 0.5·38.2/58.6) g_p - 0.5 g. SAGM, α = 0.05: θ̃ = θ + (0.15, 0.2), g_p = (3.6, 5.2), d their
+// mean.
+TEST_CASE("one step of GSAM and of SAGM in the plane gives the numbers worked out by hand") {
+  const auto after_a_step = [](MethodOptions options) {
+    options.gsam_alpha = 0.5;
+    options.sagm_alpha = 0.05;
+    const Quadratic first{{2, 0, 0, 4}, {0, 0}}, second{{6, 0, 0, 8}, {0, 0}};
+    Training training({first, second}, options, plain_sgd(0.1), {0.75, 2.0 / 3});
+    training.step();
+    return training.values();
+  };
+  const double along = 1 + 0.5 * 38.2 / 58.6;
+  CHECK(distance(after_a_step(plain_method("gsam", 0.5)),
+                 {0.75 - 0.1 * (along * 4.2 - 1.5), 2.0 / 3 - 0.1 * (along * 6.4 - 2)}) < 1e-12);
+  CHECK(distance(after_a_step(plain_method("sagm", 0.5)), {0.75 - 0.1 * 3.3, 2.0 / 3 - 0.1 * 4.6}) < 1e-12);
 }
 
 // The mean of the two losses is 3/2 (θ + 1/3)² + const, so θ_t + 1/3 = (1 - 3 lr)^t (θ_0 + 1/3).
@@ -109,6 +131,45 @@ TEST_CASE("DGSAM without the gradient at theta, on one domain, is SAM at both sc
       dgsam.step();
       CHECK(distance(dgsam.values(), sam.values()) < 1e-12);  // but for DGSAM's 1e-12 beside the norm
     }
+  }
+}
+
+TEST_CASE("GSAM without the surrogate gap is SAM: to the 1e-12 beside its norm in double, to the bit in float") {
+  MethodOptions options = plain_method("gsam");
+  options.gsam_alpha = 0;
+  for (const DType dtype : {DType::f64, DType::f32}) {
+    Training sam(random_domains(3), plain_method("sam"), adam(0.05, 0.1), kStart, dtype);
+    Training gsam(random_domains(3), options, adam(0.05, 0.1), kStart, dtype);
+    for (int step = 0; step < 20; ++step) {
+      sam.step();
+      gsam.step();
+      CHECK(distance(gsam.values(), sam.values()) <= (dtype == DType::f64 ? 1e-12 : 0));
+    }
+  }
+}
+
+TEST_CASE("GSAM on a loss of one curvature is SAM: both gradients point the same way") {
+  for (const double alpha : {0.2, 10.0}) {
+    const Quadratic round{{2, 0, 0, 2}, {0.1, -0.3}};
+    MethodOptions options = plain_method("gsam");
+    options.gsam_alpha = alpha;
+    Training sam({round}, plain_method("sam"), plain_sgd(0.1), {1.0, 2.0});
+    Training gsam({round}, options, plain_sgd(0.1), {1.0, 2.0});
+    sam.step();
+    gsam.step();
+    CHECK(distance(gsam.values(), sam.values()) < 1e-12);
+  }
+}
+
+TEST_CASE("SAGM without its two steps is ERM") {
+  MethodOptions options = plain_method("sagm", 0);
+  options.sagm_alpha = 0;
+  Training erm(random_domains(3), plain_method("erm"), adam(0.05, 0.1), kStart);
+  Training sagm(random_domains(3), options, adam(0.05, 0.1), kStart);
+  for (int step = 0; step < 20; ++step) {
+    erm.step();
+    sagm.step();
+    CHECK(distance(sagm.values(), erm.values()) < 1e-13);
   }
 }
 
