@@ -1,5 +1,6 @@
 // What the tests of operations, and PyTorch's trajectories, run on in the program for a GPU.
 #include "engine/cpu/make_cpu_backend.h"
+#include "engine/cuda/make_cuda_backend.h"
 #include "engine/make_backend.h"
 #include "tests/ops/ops.h"
 #include "tests/optim/golden_backends.h"

@@ -22,7 +22,7 @@ NetworkOptions options_on(const Backend& backend, DType activation, int image_si
 /// Two steps of DGSAM on images of 224x224.
 void compare_with_cpu(const BackendOptions& options, DType activation, BatchNormMode batch_norm) {
   const auto cuda = make_backend("cuda", options), cpu = make_backend("cpu");
-  CompareBackend compare(*cuda, *cpu);
+  CompareBackend compare(*cuda, *cpu, options.tf32);
   NetworkOptions network = options_on(compare, activation, 224);
   network.batch_norm = batch_norm;
   NetworkTraining training(compare, "dgsam", resnet50(), network, kRate);
@@ -41,18 +41,27 @@ TEST_CASE("ResNet-50: every call of two steps agrees with the CPU in f32") {
   compare_with_cpu({}, DType::f32, BatchNormMode::batch);
 }
 
+TEST_CASE("ResNet-50: every call of two steps agrees with the CPU in TF32") {
+  compare_with_cpu({.tf32 = true}, DType::f32, BatchNormMode::frozen);
+}
+
 TEST_CASE("ResNet-50: every call of two steps agrees with the CPU in bf16") {
   compare_with_cpu({}, DType::bf16, BatchNormMode::frozen);
 }
 
 TEST_CASE("ResNet-50: steps end with the same bits, one by one or recorded, on one stream or two, and again") {
-  const auto cuda = make_backend("cuda");
-  for (const DType activation : {DType::f32, DType::bf16}) {
+  const auto cuda = make_backend("cuda"), tf32 = make_backend("cuda", {.tf32 = true});
+  struct Way {
+    Backend* backend;
+    DType activation;
+  };
+  for (const Way& way : {Way{cuda.get(), DType::f32}, Way{tf32.get(), DType::f32}, Way{cuda.get(), DType::bf16}}) {
     for (const char* method : {"erm", "sam", "dgsam"}) {
-      CAPTURE(name_of(activation));
+      CAPTURE(way.backend->name());
+      CAPTURE(name_of(way.activation));
       CAPTURE(method);
-      check_step_bits(*cuda, [&](Backend& backend) {
-        const NetworkOptions options = options_on(*cuda, activation, 96);
+      check_step_bits(*way.backend, [&](Backend& backend) {
+        const NetworkOptions options = options_on(*way.backend, way.activation, 96);
         return NetworkTraining(backend, method, resnet50(), options, kRate);
       });
     }
