@@ -1,4 +1,5 @@
-// bench: the time of one training step on random images in memory. tools/compare_torch.py runs it beside PyTorch.
+// bench: the time of one training step on random images in memory. tools/compare_torch.py and compare_torch_gpu.py run
+// it beside PyTorch.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -9,11 +10,14 @@
 #include <vector>
 
 #include "engine/core/rng.h"
+#include "engine/io/elements.h"
+#include "engine/io/safetensors.h"
 #include "engine/make_backend.h"
 #include "models/parameters.h"
 #include "optim/program_gradient.h"
 #include "tools/peaks.h"
 #include "tools/profile_table.h"
+#include "tools/step_work.h"
 #include "tools/train_config.h"
 #include "tools/versions.h"
 
@@ -21,14 +25,23 @@ namespace dgsam {
 namespace {
 
 constexpr int kBenchClasses = 7;  // PACS
+constexpr int kImageChannels = 3;
 
 struct BenchOptions {
   TrainConfig train;  ///< model, sizes, precision, method: those of its fields that the flags below set
   int domains = 1;
   int warmup = 2;
   int steps = 3;
-  bool json = false, interactive = false, profile = false;
+  int rounds = 1;
+  bool images_stay = false, side_stream = true;
+  std::string export_to;  ///< folder for what another program needs to take the same steps
+  bool json = false, interactive = false, profile = false, roofline = false;
 };
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
+}
 
 /// A network, a method and one batch of random images per domain.
 class StepBench {
@@ -36,7 +49,10 @@ class StepBench {
   explicit StepBench(const BenchOptions& options)
       : domains_(options.domains),
         batch_(options.train.batch_size),
-        backend_(make_backend(options.train.device, backend_options(options.train))) {
+        device_(make_backend(options.train.device, backend_options(options.train))),
+        rates_(options.roofline ? measure_device_rates(*device_, options.train.activation()) : DeviceRates{}),
+        backend_(std::make_unique<BenchBackend>(
+            *device_, BenchBackend::Options{.images_stay = options.images_stay, .side_stream = options.side_stream})) {
     const TrainConfig& config = options.train;
     // Batch statistics of a mean over domains are those of all their images together; else one domain at a time.
     const bool together = !config.freeze_bn && config.algorithm != "dgsam";
@@ -56,28 +72,30 @@ class StepBench {
     initialise_statistics(graph, *backend_, statistics_);
     optimizer_ = make_base_optimizer(*backend_, theta_, config.optimizer);
     method_ = make_method(*backend_, *optimizer_, theta_, domains_, method_options(config, domains_));
+    method_->set_recording(config.recording && !options.profile);
     const LossProgram loss_program{program_.get(), loss}, none;
     gradient_ = std::make_unique<ProgramGradient>(*backend_, together ? none : loss_program,
                                                   together ? loss_program : none, &statistics_, domains_, 0);
     draw_batches(graph.type(network.images).elements() / network_options.batch);
+    if (!options.export_to.empty()) export_to(options.export_to, config.image_size);
+    step();
+    backend_->synchronize();
+    backend_->stop_counting();
   }
 
-  /// Milliseconds of one step: the copy of the images to the device, all passes and the update.
-  double step() {
-    const auto start = std::chrono::steady_clock::now();
-    for (int domain = 0; domain < domains_; ++domain) {
-      const auto d = static_cast<std::size_t>(domain);
-      gradient_->stage(domain, images_[d].data(), labels_[d].data());
-    }
-    method_->step(steps_, theta_, *gradient_);
-    backend_->synchronize();
-    const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
-    ++steps_;
-    return elapsed.count();
-  }
+  /// Milliseconds of each step: the copy of the images to the device, all passes and the update. A device that queues
+  /// is waited for once, after the last step, and every step is given the mean: that is how training runs.
   std::vector<double> run(int count) {
+    const bool queues = backend_->is_asynchronous();
     std::vector<double> milliseconds;
-    for (int i = 0; i < count; ++i) milliseconds.push_back(step());
+    while (static_cast<int>(milliseconds.size()) < count) {
+      const int steps = queues ? count : 1;
+      const auto start = std::chrono::steady_clock::now();
+      for (int i = 0; i < steps; ++i) step();
+      backend_->synchronize();
+      const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
+      milliseconds.insert(milliseconds.end(), static_cast<std::size_t>(steps), elapsed.count() / steps);
+    }
     return milliseconds;
   }
 
@@ -87,6 +105,31 @@ class StepBench {
     for (int domain = 0; domain < domains_; ++domain) names.push_back(std::to_string(domain));
     require_finite(method_->report(), steps_ - 1, names);
   }
+  /// Of the last step, pass by pass.
+  std::vector<double> losses() const { return method_->report().losses; }
+  /// What a step takes, and with --roofline the measured ceilings and the time of a step that reaches them.
+  nlohmann::ordered_json description() const {
+    double flops = 0, bytes = 0;
+    for (const OperationWork& operation : backend_->work()) {
+      flops += operation.flops;
+      bytes += operation.bytes;
+    }
+    nlohmann::ordered_json text{{"device", backend_->name()},
+                                {"images_per_step", images_per_step()},
+                                {"domain_gradients", domain_gradients()},
+                                {"operations_per_step", backend_->work().size()},
+                                {"gflop_per_step", flops / 1e9},
+                                {"gb_per_step", bytes / 1e9},
+                                {"gflop_per_pass", program_->flops() / 1e9},
+                                {"peak_rss_mb", peak_memory_mb()},
+                                {"arena_mb", arena_mb()}};
+    if (rates_.flops_per_second > 0) {
+      text["matrix_tflops"] = rates_.flops_per_second / 1e12;
+      text["copy_gbs"] = rates_.bytes_per_second / 1e9;
+      text["roofline_ms"] = 1e3 * roofline_seconds(backend_->work(), rates_);
+    }
+    return text;
+  }
   Program& program() { return *program_; }
   std::string backend_name() const { return backend_->name(); }
   int domain_gradients() const { return method_->domain_gradients(); }
@@ -94,6 +137,28 @@ class StepBench {
   double arena_mb() const { return static_cast<double>(program_->arena_bytes()) / 1e6; }
 
  private:
+  void step() {
+    for (int domain = 0; domain < domains_; ++domain) {
+      const auto d = static_cast<std::size_t>(domain);
+      gradient_->stage(domain, images_[d].data(), labels_[d].data());
+    }
+    method_->step(steps_++, theta_, *gradient_);
+  }
+
+  /// weights.safetensors with PyTorch's names, and batches.safetensors: images.0 [N,H,W,C], labels.0, images.1, ...
+  void export_to(const std::string& folder, int size) const {
+    save_weights(folder + "/weights.safetensors", program_->graph(), *device_, theta_, statistics_);
+    std::vector<NamedTensor> tensors;
+    for (std::size_t d = 0; d < images_.size(); ++d) {
+      const std::string number = std::to_string(d);
+      const std::vector<std::int64_t> labels(labels_[d].begin(), labels_[d].end());
+      tensors.push_back(
+          make_named_tensor<float>("images." + number, "F32", {batch_, size, size, kImageChannels}, images_[d]));
+      tensors.push_back(make_named_tensor<std::int64_t>("labels." + number, "I64", {batch_}, labels));
+    }
+    write_safetensors(folder + "/batches.safetensors", tensors);
+  }
+
   void draw_batches(std::int64_t image_elements) {
     for (int domain = 0; domain < domains_; ++domain) {
       RandomStream random(0, "bench", static_cast<std::uint64_t>(domain));
@@ -105,7 +170,9 @@ class StepBench {
   }
 
   int domains_, batch_;
-  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Backend> device_;
+  DeviceRates rates_;
+  std::unique_ptr<BenchBackend> backend_;
   std::unique_ptr<Program> program_;
   FlatVector theta_, statistics_;
   std::unique_ptr<BaseOptimizer> optimizer_;
@@ -116,46 +183,62 @@ class StepBench {
   std::int64_t steps_ = 0;
 };
 
-/// Answers every line "steps K" with one line {"ms": [K numbers]}, until the input ends.
+/// Answers every line until the input ends: "steps K" with {"ms": [K numbers], "losses": [of the last step]}, and
+/// "describe" with the description.
 void serve(StepBench& bench) {
   for (std::string line; std::getline(std::cin, line);) {
+    if (line == "describe") {
+      std::cout << bench.description() << std::endl;
+      continue;
+    }
     int count = 0;
-    require(std::sscanf(line.c_str(), "steps %d", &count) == 1 && count > 0, "bench reads lines \"steps K\", not \"",
-            line, "\"");
-    std::cout << nlohmann::json{{"ms", bench.run(count)}} << std::endl;
+    require(std::sscanf(line.c_str(), "steps %d", &count) == 1 && count > 0,
+            "bench reads lines \"steps K\" and \"describe\", not \"", line, "\"");
+    const std::vector<double> milliseconds = bench.run(count);
+    std::cout << nlohmann::json{{"ms", milliseconds}, {"losses", bench.losses()}} << std::endl;
     bench.check();
   }
 }
 
 void report(StepBench& bench, const BenchOptions& options, const std::vector<double>& milliseconds) {
+  nlohmann::ordered_json text = bench.description();
   if (options.json) {
-    std::cout << nlohmann::ordered_json{{"ms", milliseconds},
-                                        {"images_per_step", bench.images_per_step()},
-                                        {"domain_gradients", bench.domain_gradients()},
-                                        {"gflop_per_pass", bench.program().flops() / 1e9},
-                                        {"peak_rss_mb", peak_memory_mb()},
-                                        {"arena_mb", bench.arena_mb()}}
-              << std::endl;
+    text["ms"] = milliseconds;
+    text["losses"] = bench.losses();
+    std::cout << text << std::endl;
     return;
   }
-  const double best = *std::min_element(milliseconds.begin(), milliseconds.end());
+  const double best = *std::min_element(milliseconds.begin(), milliseconds.end()), middle = median(milliseconds);
   std::printf("%s, %s, %s, %d x %d images of %d pixels, batch norm %s, on %s\n", options.train.model.c_str(),
               options.train.precision.c_str(), options.train.algorithm.c_str(), options.domains,
               options.train.batch_size, options.train.image_size,
               options.train.freeze_bn ? "frozen" : "with batch statistics", bench.backend_name().c_str());
   std::printf("ms per step:");
   for (const double ms : milliseconds) std::printf(" %.1f", ms);
-  std::printf("\nbest %.1f ms: %.1f images/s through forward and backward; %d gradients of one batch per step\n", best,
-              1e3 * bench.images_per_step() / best, bench.domain_gradients());
-  std::printf("peak memory %.0f MB, of which arena %.0f MB\n", peak_memory_mb(), bench.arena_mb());
+  std::printf(
+      "\nmedian %.2f ms, best %.2f ms: %.1f images/s through forward and backward at the median; "
+      "%d gradients of one batch per step\n",
+      middle, best, 1e3 * bench.images_per_step() / middle, bench.domain_gradients());
+  std::printf("peak memory of the process %.0f MB; arena %.0f MB\n", peak_memory_mb(), bench.arena_mb());
+  if (!options.roofline) return;
+  const auto value = [&](const char* key) { return text[key].get<double>(); };
+  std::printf("ceilings: %.2f TFLOP/s in a matrix product, %.1f GB/s in a copy\n", value("matrix_tflops"),
+              value("copy_gbs"));
+  std::printf("a step is %.0f operations, %.1f GFLOP, %.2f GB: %.2f ms at the ceilings, %.0f%% of the median\n",
+              value("operations_per_step"), value("gflop_per_step"), value("gb_per_step"), value("roofline_ms"),
+              100 * value("roofline_ms") / middle);
 }
 
 void run_step(const BenchOptions& options) {
   StepBench bench(options);
-  bench.run(options.warmup);
+  if (options.warmup > 0) bench.run(options.warmup);
   if (options.interactive) return serve(bench);
   bench.program().set_profiling(options.profile);
-  const std::vector<double> milliseconds = bench.run(options.steps);
+  std::vector<double> milliseconds;
+  for (int round = 0; round < options.rounds; ++round) {
+    const std::vector<double> more = bench.run(options.steps);
+    milliseconds.insert(milliseconds.end(), more.begin(), more.end());
+  }
   bench.check();
   report(bench, options, milliseconds);
   if (!options.profile) return;
@@ -189,14 +272,27 @@ void add_step_command(CLI::App& app, BenchOptions& options) {
   command->add_option("--algorithm", train.algorithm)->check(words({"erm", "sam", "dgsam"}))->capture_default_str();
   command->add_option("--threads", train.threads)->check(positive)->capture_default_str();
   command->add_option("--device", train.device)->check(words({"auto", "cpu", "cuda"}))->capture_default_str();
-  command->add_option("--warmup", options.warmup, "Untimed steps")
+  command->add_option("--warmup", options.warmup, "Untimed steps after the first, which is not timed either")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--steps", options.steps, "Timed steps")->check(positive)->capture_default_str();
+  command->add_option("--rounds", options.rounds, "Times --steps steps are taken")
+      ->check(positive)
+      ->capture_default_str();
+  command->add_option("--domain-order", train.domain_order, "DGSAM's")
+      ->check(words({"random", "fixed"}))
+      ->capture_default_str();
+  command->add_option("--export", options.export_to, "Write initial weights and batches to this folder")
+      ->check(CLI::ExistingDirectory);
+  add_switch(*command, "--recording", train.recording, "off: a GPU is given every operation anew");
+  add_switch(*command, "--side-stream", options.side_stream, "off: a GPU does one operation after the other");
+  add_switch(*command, "--images-stay", options.images_stay, "on: images are in a GPU's memory before the steps");
   add_switch(*command, "--freeze-bn", train.freeze_bn, "off: batch norm with the batch's statistics");
   add_switch(*command, "--onednn", train.onednn, "off: our own loops instead of oneDNN");
+  command->add_flag("--roofline", options.roofline, "Measure the device's ceilings and say what they allow");
   command->add_flag("--json", options.json, "One line of JSON");
-  command->add_flag("--interactive", options.interactive, "Answer lines \"steps K\" with lines of JSON");
+  command->add_flag("--interactive", options.interactive,
+                    "Answer lines \"steps K\" and \"describe\" with lines of JSON");
   command->add_flag("--profile", options.profile, "Time every operation; the steps are slower then");
   command->callback([&options] { run_step(options); });
 }
