@@ -35,6 +35,7 @@ except ImportError:
 from torch import nn
 from torch.nn import functional
 
+CLASSES = 7  # PACS
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -118,26 +119,37 @@ class TorchStep:
     def __init__(self, case):
         torch.manual_seed(0)
         self.algorithm, self.bfloat16 = case["algorithm"], case["precision"] == "bf16"
-        classes, batch, size = 7, case["batch_size"], case["image_size"]
-        self.model = {"resnet18": resnet18, "resnet50": resnet50}[case["model"]](classes)
-        self.model.to(memory_format=torch.channels_last).train()
+        self.device = torch.device(case.get("device", "cpu"))
+        self.model = {"resnet18": resnet18, "resnet50": resnet50}[case["model"]](CLASSES)
+        self.begin(case)
+        self.model.to(self.device, memory_format=torch.channels_last).train()
         for module in self.model.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
         self.parameters = list(self.model.parameters())
-        self.optimizer = torch.optim.Adam(self.parameters, lr=5e-5)
-        self.domains = []
-        for _ in range(case["domains"]):
-            images = torch.randn(batch, 3, size, size).contiguous(memory_format=torch.channels_last)
-            self.domains.append((images, torch.randint(classes, (batch,))))
+        self.optimizer = self.make_optimizer()
+        self.domains = [(images.to(self.device, memory_format=torch.channels_last), labels.to(self.device))
+                        for images, labels in self.domains]
         images, labels = zip(*self.domains)
         self.everything = (torch.cat(images).contiguous(memory_format=torch.channels_last), torch.cat(labels))
 
+    def begin(self, case):
+        """Sets self.domains: images and labels of each; may change the model's initial values."""
+        batch, size = case["batch_size"], case["image_size"]
+        self.domains = [(torch.randn(batch, 3, size, size), torch.randint(CLASSES, (batch,)))
+                        for _ in range(case["domains"])]
+
+    def make_optimizer(self):
+        return torch.optim.Adam(self.parameters, lr=5e-5)
+
+    def loss(self, images, labels):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
+            logits = self.model(images)
+        return functional.cross_entropy(logits.float(), labels)
+
     @torch.enable_grad()
     def gradient(self, images, labels):
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
-            logits = self.model(images)
-        return torch.autograd.grad(functional.cross_entropy(logits.float(), labels), self.parameters)
+        return torch.autograd.grad(self.loss(images, labels), self.parameters)
 
     def ascend(self, gradient):
         norm = torch.stack(torch._foreach_norm(gradient)).norm()
