@@ -79,7 +79,7 @@ PYTHON
 # Arguments of a training run on those images; more follow.
 train() {
   printf '%s\n' "$dgsam" train --dataset folder --data-dir "$work/images" --test-env 0 --model resnet50 \
-    --algorithm dgsam --device cuda --sharpness-images 0 --eval-last off --overwrite
+    --algorithm dgsam --device cuda --sharpness-images 0 --overwrite
 }
 
 stage_test() {
