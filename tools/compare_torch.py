@@ -14,7 +14,6 @@ of a shared machine hits both. The table gives the median and the best over all 
 
 Memory is the peak resident set of each process (VmHWM), libraries included. What a process occupies before any model
 exists (the PyTorch libraries, mostly) is given beside it, so that both readings can be made.
-
 A side is a command that reads lines `steps K` and answers each with one JSON line {"ms": [K numbers]}.
 """
 import argparse
@@ -135,9 +134,8 @@ class TorchStep:
 
     def begin(self, case):
         """Sets self.domains: images and labels of each; may change the model's initial values."""
-        batch, size = case["batch_size"], case["image_size"]
-        self.domains = [(torch.randn(batch, 3, size, size), torch.randint(CLASSES, (batch,)))
-                        for _ in range(case["domains"])]
+        shape = (case["batch_size"], 3, case["image_size"], case["image_size"])
+        self.domains = [(torch.randn(shape), torch.randint(CLASSES, shape[:1])) for _ in range(case["domains"])]
 
     def make_optimizer(self):
         return torch.optim.Adam(self.parameters, lr=5e-5)
@@ -147,9 +145,9 @@ class TorchStep:
             logits = self.model(images)
         return functional.cross_entropy(logits.float(), labels)
 
-    @torch.enable_grad()
     def gradient(self, images, labels):
-        return torch.autograd.grad(self.loss(images, labels), self.parameters)
+        with torch.enable_grad():
+            return torch.autograd.grad(self.loss(images, labels), self.parameters)
 
     def ascend(self, gradient):
         norm = torch.stack(torch._foreach_norm(gradient)).norm()
@@ -238,8 +236,7 @@ class Side:
         times = self.receive()["ms"]
         if len(times) != steps:
             sys.exit(f"compare_torch: the {self.name} process was asked for {steps} steps and timed {len(times)}")
-        if keep:
-            self.times += times
+        self.times += times if keep else []
 
     def memory_mb(self, field):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
