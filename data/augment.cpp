@@ -54,9 +54,9 @@ AugmentDraw draw_augmentation(RandomStream& random, int width, int height) {
   return draw;
 }
 
-namespace {
-
 int hue_shift(double turns) { return static_cast<int>(turns * 255); }
+
+namespace {
 
 /// `mean` is the whole image's mean luma before the jitter, for contrast.
 void jitter_row(ColourRow& row, Jitter jitter, const AugmentDraw& draw, int mean) {

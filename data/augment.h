@@ -18,12 +18,15 @@ struct AugmentDraw {
   bool flip = false;
   std::array<Jitter, 4> order{Jitter::kBrightness, Jitter::kContrast, Jitter::kSaturation, Jitter::kHue};
   float brightness = 1, contrast = 1, saturation = 1;  // each uniform in [0.7, 1.3)
-  double hue = 0;                                      // uniform in [-0.3, 0.3), in turns
+  double hue = 0;                                      // uniform in [-0.3, 0.3), in turns; see hue_shift()
   bool grayscale = false;
 };
 
 /// Draws the decisions for an image of `width` x `height`, in torchvision's distribution.
 AugmentDraw draw_augmentation(RandomStream& random, int width, int height);
+
+/// What torchvision adds to 8-bit hues for `turns`, in 256ths of a turn.
+int hue_shift(double turns);
 
 /// Crops, resizes to `size` x `size` and jitters, bit-exact to torchvision over PIL for the same decisions.
 Image augment(const Image& image, const AugmentDraw& draw, int size);

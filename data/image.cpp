@@ -55,14 +55,26 @@ Image decode(std::span<const std::uint8_t> bytes, const std::string& name, Decod
   fail(name, ": unknown image format");
 }
 
+/// By the header of a JPEG or PNG of which these are the first bytes; none where that takes more.
+std::optional<ImageSize> size_in_header(std::span<const std::uint8_t> bytes, const std::string& name) {
+  constexpr std::size_t kPngSize = 16, kPngHeader = 24;  // width and height, big-endian, in the chunk that comes first
+  const ImageFormat format = find_format(bytes, name);
+  if (format == ImageFormat::jpeg) return jpeg_size(bytes);
+  if (format != ImageFormat::png || bytes.size() < kPngHeader) return std::nullopt;
+  const auto number = [&](std::size_t at) {
+    return static_cast<int>(bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3]);
+  };
+  return ImageSize{number(kPngSize), number(kPngSize + 4)};
+}
+
 }  // namespace
 
-std::vector<std::uint8_t> read_file(const std::filesystem::path& path) {
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::size_t most) {
   std::error_code unknown;
   require(!std::filesystem::is_directory(path, unknown), path.string(), ": is a directory, not a file");
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   require(file.is_open(), path.string(), ": cannot be opened (", std::strerror(errno), ")");
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(std::max<std::streamoff>(0, file.tellg())));
+  std::vector<std::uint8_t> bytes(std::min(most, static_cast<std::size_t>(std::max<std::streamoff>(0, file.tellg()))));
   file.seekg(0);
   file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   require(file.good(), path.string(), ": cannot be read");
@@ -89,6 +101,17 @@ Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name,
 
 Image decode_image(const std::filesystem::path& path, DecodeReport* report) {
   return decode_image(read_file(path), path.string(), report);
+}
+
+ImageSize image_size(const std::filesystem::path& path) {
+  constexpr std::size_t kMostHeaders = std::size_t{64} << 10;
+  const std::vector<std::uint8_t> head = read_file(path, kMostHeaders);
+  if (const auto size = size_in_header(head, path.string()); size && size->width > 0 && size->height > 0) {
+    require_plausible_size(size->width, size->height, std::filesystem::file_size(path), path.string());
+    return *size;
+  }
+  const Image image = decode_image(path);
+  return {image.width, image.height};
 }
 
 }  // namespace dgsam

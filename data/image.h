@@ -44,6 +44,15 @@ Image decode_image(const std::filesystem::path& path, DecodeReport* report = nul
 /// The same from memory; `name` stands for the path in errors.
 Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, DecodeReport* report = nullptr);
 
+struct ImageSize {
+  int width = 0, height = 0;
+  bool operator==(const ImageSize&) const = default;
+};
+
+/// The size that decode_image() gives: from a JPEG's or PNG's header, else by decoding. A file damaged behind its
+/// header is not noticed. Throws Error as decode_image() otherwise.
+ImageSize image_size(const std::filesystem::path& path);
+
 /// Writes an 8-bit RGB PNG. Throws Error naming the path.
 void write_png(const std::filesystem::path& path, const Image& image);
 

@@ -140,6 +140,15 @@ Image ImageCache::decode(std::size_t position, std::span<const std::uint8_t> byt
   return resize_bilinear(image, resize_to_, resize_to_);
 }
 
+std::vector<ImageSize> ImageCache::sizes(int threads) const {
+  std::vector<ImageSize> sizes(entries_.size(), ImageSize{resize_to_, resize_to_});
+  if (resize_to_ > 0) return sizes;
+  parallel_items(std::ssize(entries_), threads, [&](std::int64_t item) {
+    sizes[static_cast<std::size_t>(item)] = image_size(path(static_cast<std::size_t>(item)));
+  });
+  return sizes;
+}
+
 CacheContents ImageCache::contents() const {
   CacheContents contents;
   for (const Entry& entry : entries_) {

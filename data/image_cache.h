@@ -48,6 +48,10 @@ class ImageCache {
   /// may call it. Throws Error naming a file that cannot be read or decoded.
   const Image& get(int domain, int index, Image& scratch) const;
 
+  /// The size of every image that get() gives, domain after domain, by the files' headers. Throws Error naming a file
+  /// that is no image.
+  std::vector<ImageSize> sizes(int threads) const;
+
   const ImageFolder& folder() const { return folder_; }
   int resize_to() const { return resize_to_; }
   int label(int domain, int index) const { return folder_.domains[domain].samples[index].label; }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,8 +12,8 @@
 
 namespace dgsam {
 
-/// Throws Error naming the path.
-std::vector<std::uint8_t> read_file(const std::filesystem::path& path);
+/// The file's bytes, or its first `most` ones. Throws Error naming the path.
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::size_t most = SIZE_MAX);
 
 /// Throws Error for a damaged or hostile header: more pixels than PIL would open (178,956,970) or than `file_bytes`
 /// bytes can hold in any of the formats.
@@ -23,6 +24,9 @@ bool have_libjpeg();
 
 /// `truncated` becomes whether the data ended before the last row; rows of which nothing came are black (CMYK: white).
 Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name, bool& truncated);
+
+/// By a JPEG's header; none when it is damaged or does not end within `bytes`, or without libjpeg.
+std::optional<ImageSize> jpeg_size(std::span<const std::uint8_t> bytes);
 
 // One format each; the bytes begin with its magic. All throw Error naming `name` for a truncated or damaged file.
 Image decode_png(std::span<const std::uint8_t> bytes, const std::string& name);

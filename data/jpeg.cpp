@@ -174,6 +174,14 @@ Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name, 
   return image;
 }
 
+std::optional<ImageSize> jpeg_size(std::span<const std::uint8_t> bytes) {
+  Decompressor decompressor;
+  decompressor.feed(bytes);
+  if (decompressor.read_header() != Progress::finished) return std::nullopt;
+  const jpeg_decompress_struct& info = decompressor.info();
+  return ImageSize{static_cast<int>(info.image_width), static_cast<int>(info.image_height)};
+}
+
 }  // namespace dgsam
 
 #else
@@ -184,6 +192,7 @@ bool have_libjpeg() { return false; }
 Image decode_jpeg(std::span<const std::uint8_t>, const std::string& name, bool&) {
   fail(name, ": this build has no libjpeg");
 }
+std::optional<ImageSize> jpeg_size(std::span<const std::uint8_t>) { return std::nullopt; }
 
 }  // namespace dgsam
 

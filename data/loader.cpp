@@ -28,13 +28,15 @@ void resize_batch(HostBatch& batch, int count, const TransformSpec& transform) {
   batch.labels.resize(static_cast<std::size_t>(count));
 }
 
-/// Writes element `element` of a batch: augmented by draws from `random`, or resized where there is none.
-void write_element(const Image& image, int label, int element, const TransformSpec& transform,
-                   const Normaliser& normaliser, std::optional<RandomStream> random, HostBatch& batch) {
+/// Writes `what` as element `element` of a batch.
+void write_element(const ImageCache& cache, BatchElement what, int element, const TransformSpec& transform,
+                   const Normaliser& normaliser, HostBatch& batch) {
+  Image decoded;
+  const Image& image = cache.get(what.domain, what.index, decoded);
   float* const out = batch.images.data() + image_values(transform) * static_cast<std::size_t>(element);
-  batch.labels[element] = label;
-  if (random) {
-    const AugmentDraw draw = draw_augmentation(*random, image.width, image.height);
+  batch.labels[element] = cache.label(what.domain, what.index);
+  if (what.random) {
+    const AugmentDraw draw = draw_augmentation(*what.random, image.width, image.height);
     normaliser.apply(augment(image, draw, transform.image_size), out);
   } else {
     Image resized;
@@ -69,6 +71,21 @@ std::int64_t sample_position(Sampling sampling, std::uint64_t seed, int domain, 
   return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(count)));
 }
 
+BatchElement training_element(const DomainIndices& part, bool augment, const LoaderOptions& options, std::int64_t step,
+                              int element) {
+  const std::int64_t position = sample_position(options.sampling, options.seed, part.domain, step, element,
+                                                options.batch_size, std::ssize(part.indices));
+  BatchElement result{part.domain, part.indices[static_cast<std::size_t>(position)], std::nullopt};
+  if (augment) result.random = element_stream(options.seed, "augment", part.domain, step, element);
+  return result;
+}
+
+BatchElement evaluation_element(const DomainIndices& part, const EvalAugmentation& augmentation, std::int64_t element) {
+  BatchElement result{part.domain, part.indices[static_cast<std::size_t>(element)], std::nullopt};
+  if (augmentation.seed) result.random = image_stream(augmentation, part.domain, result.index);
+  return result;
+}
+
 BatchLoader::BatchLoader(const ImageCache& cache, std::vector<DomainIndices> domains, const TransformSpec& transform,
                          const LoaderOptions& options) {
   require(!domains.empty(), "there is no domain to train on");
@@ -84,16 +101,10 @@ BatchLoader::BatchLoader(const ImageCache& cache, std::vector<DomainIndices> dom
   };
   auto fill = [=, &cache, domains = std::move(domains), normaliser = Normaliser(transform)](
                   std::int64_t offset, int item, Prefetcher::Slot& slot) {
-    const std::int64_t step = options.start_step + offset;
     const int element = item % options.batch_size;
     const DomainIndices& part = domains[item / options.batch_size];
-    const int index = part.indices[static_cast<std::size_t>(sample_position(
-        options.sampling, options.seed, part.domain, step, element, options.batch_size, std::ssize(part.indices)))];
-    std::optional<RandomStream> random;
-    if (transform.augment) random = element_stream(options.seed, "augment", part.domain, step, element);
-    Image decoded;
-    write_element(cache.get(part.domain, index, decoded), cache.label(part.domain, index), element, transform,
-                  normaliser, random, slot[item / options.batch_size]);
+    write_element(cache, training_element(part, transform.augment, options, options.start_step + offset, element),
+                  element, transform, normaliser, slot[item / options.batch_size]);
   };
   prefetcher_ = std::make_unique<Prefetcher>(std::move(open), std::move(fill), options.threads, options.steps_ahead);
 }
@@ -117,12 +128,8 @@ EvalReader::EvalReader(const ImageCache& cache, DomainIndices part, const Transf
   };
   auto fill = [=, &cache, part = std::move(part), normaliser = Normaliser(transform)](std::int64_t step, int element,
                                                                                       Prefetcher::Slot& slot) {
-    const int index = part.indices[static_cast<std::size_t>(step * batch_size + element)];
-    std::optional<RandomStream> random;
-    if (augmentation.seed) random = image_stream(augmentation, part.domain, index);
-    Image decoded;
-    write_element(cache.get(part.domain, index, decoded), cache.label(part.domain, index), element, transform,
-                  normaliser, random, slot[0]);
+    write_element(cache, evaluation_element(part, augmentation, step * batch_size + element), element, transform,
+                  normaliser, slot[0]);
   };
   constexpr int kBatchesAhead = 2;
   prefetcher_ = std::make_unique<Prefetcher>(std::move(open), std::move(fill), threads, kBatchesAhead);

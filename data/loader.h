@@ -36,6 +36,23 @@ struct LoaderOptions {
   int steps_ahead = 4;  // batches prepared before they are asked for; bounds memory
 };
 
+/// How DomainBed's first release validates: on images of the source domains that go through the training transform.
+struct EvalAugmentation {
+  std::optional<std::uint64_t> seed;  // none: the evaluation transform
+  std::int64_t draw = 0;              // below 2^24. Another number (the step) draws anew for the same images
+};
+
+/// One element of a batch: an image, and what its augmentation is drawn from; none: the evaluation transform.
+struct BatchElement {
+  int domain = 0, index = 0;
+  std::optional<RandomStream> random;
+};
+
+/// Element `element` of the training batch of `part` at `step`, and of an evaluation of `part`. Pure functions.
+BatchElement training_element(const DomainIndices& part, bool augment, const LoaderOptions& options, std::int64_t step,
+                              int element);
+BatchElement evaluation_element(const DomainIndices& part, const EvalAugmentation& augmentation, std::int64_t element);
+
 class Prefetcher;
 
 /// The training stream: at every step one batch per domain. What it yields depends on the cache's folder, `domains`,
@@ -56,12 +73,6 @@ class BatchLoader {
 
  private:
   std::unique_ptr<Prefetcher> prefetcher_;
-};
-
-/// How DomainBed's first release validates: on images of the source domains that go through the training transform.
-struct EvalAugmentation {
-  std::optional<std::uint64_t> seed;  // none: the evaluation transform
-  std::int64_t draw = 0;              // below 2^24. Another number (the step) draws anew for the same images
 };
 
 /// One pass over a part of a domain in order, by the evaluation transform, whatever `transform.augment` says.

@@ -30,15 +30,7 @@ using Tile = std::array<Bytes, kLanes>;
 
 std::size_t round_up(std::size_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
 
-/// The filter of one axis: output k is the sum over t < taps of weights[k * taps + t] * input[first[k] + t].
-/// All outputs have as many taps, some of weight 0: loops of one length predict well.
-struct AxisFilter {
-  int taps = 0;
-  std::vector<int> first;
-  std::vector<std::int32_t> weights;
-
-  const std::int32_t* weights_of(int k) const { return &weights[static_cast<std::size_t>(taps) * k]; }
-};
+}  // namespace
 
 AxisFilter make_filter(int in, int out) {
   const double scale = static_cast<double>(in) / out;
@@ -69,6 +61,8 @@ AxisFilter make_filter(int in, int out) {
   }
   return filter;
 }
+
+namespace {
 
 /// Sixteen outputs: `taps` inputs of 16 bytes, `stride` bytes apart, times their weights.
 void weighted_sum(const std::uint8_t* in, std::size_t stride, const std::int32_t* weights, int taps,

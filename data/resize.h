@@ -1,9 +1,25 @@
 // PIL's antialiased bilinear resize, bit for bit.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "data/image.h"
 
 namespace dgsam {
+
+/// The filter of one axis: output k is the sum over t < taps of weights[k * taps + t] * input[first[k] + t], in 22
+/// fractional bits. All outputs have as many taps, some of weight 0: loops of one length predict well.
+struct AxisFilter {
+  int taps = 0;
+  std::vector<int> first;
+  std::vector<std::int32_t> weights;
+
+  const std::int32_t* weights_of(int k) const { return &weights[static_cast<std::size_t>(taps) * k]; }
+};
+
+/// Pillow's BILINEAR from `in` pixels to `out`, both positive. All inputs with a tap exist.
+AxisFilter make_filter(int in, int out);
 
 /// A rectangle of whole pixels.
 struct CropBox {

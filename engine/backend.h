@@ -22,6 +22,7 @@
 
 #include "engine/core/buffer.h"
 #include "engine/core/tensor.h"
+#include "engine/image_store.h"
 
 namespace dgsam {
 
@@ -133,6 +134,10 @@ class Backend : public Allocator {
   virtual void end_side() {}
   virtual void join_side() {}
   virtual std::unique_ptr<ReadBack> make_read_back(std::size_t bytes) = 0;
+
+  // --- images in device memory; a backend whose memory is the host's has no use for them -------------------------
+  /// Null where free_bytes() is unknown.
+  virtual std::unique_ptr<ImageStore> make_image_store(const ImageStoreSpec& /*spec*/) { return nullptr; }
 
   // --- convolution ------------------------------------------------------------------------------------------------
   /// y[n,p,q,k] = act(b[k] + z[n,p,q,k] + sum_{r,s,c} x[n, p·stride+r-padding, q·stride+s-padding, c] · w[k,r,s,c])

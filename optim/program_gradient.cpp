@@ -1,6 +1,7 @@
 #include "optim/program_gradient.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/core/check.h"
 
@@ -52,15 +53,19 @@ ProgramGradient::ProgramGradient(Backend& backend, const LossProgram& batch, con
 }
 
 void ProgramGradient::stage(int domain, const float* images, const std::int32_t* labels) {
-  staged_.at(static_cast<std::size_t>(domain)) = {images, labels};
+  staged_.at(static_cast<std::size_t>(domain)) = {images, {}, labels};
+}
+
+void ProgramGradient::stage(int domain, ImageMaker images, const std::int32_t* labels) {
+  staged_.at(static_cast<std::size_t>(domain)) = {nullptr, std::move(images), labels};
 }
 
 void ProgramGradient::begin_step(std::int64_t step, std::span<const int> order) {
   for (int j = 0; j < domains_; ++j) {
     const int domain = order[static_cast<std::size_t>(j)];
     Staged& batch = staged_.at(static_cast<std::size_t>(domain));
-    require(batch.images && batch.labels, "step ", step, " has no batch of domain ", domain);
-    upload_images(j, batch.images);
+    require((batch.images || batch.make) && batch.labels, "step ", step, " has no batch of domain ", domain);
+    batch.make ? batch.make(images(j, 1)) : upload_images(j, batch.images);
     backend_->upload(labels(j, 1), batch.labels);
     batch = {};
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,10 @@ class ProgramGradient : public Gradient {
   /// The batch of `domain` for the next begin_step(): images f32 [b,H,W,C] dense, labels i32[b], in host memory that
   /// stays as it is until begin_step() returns.
   void stage(int domain, const float* images, const std::int32_t* labels);
+  /// The same for images that are made on the device: begin_step() calls `images` with a tensor [b,H,W,C] of the
+  /// activation type, dense, and it queues the operations that write it.
+  using ImageMaker = std::function<void(const Tensor& images)>;
+  void stage(int domain, ImageMaker images, const std::int32_t* labels);
   /// b, the images per domain.
   std::int64_t batch_size() const { return batch_size_; }
   /// Device memory that a step's images, labels and counters take.
@@ -44,7 +49,8 @@ class ProgramGradient : public Gradient {
 
  private:
   struct Staged {
-    const float* images = nullptr;
+    const float* images = nullptr;  ///< or
+    ImageMaker make;
     const std::int32_t* labels = nullptr;
   };
 

@@ -17,34 +17,6 @@ Network evaluation_network(const ModelSpec& model, NetworkOptions options) {
 
 }  // namespace
 
-DeviceBatch::DeviceBatch(Backend& backend, const Graph& graph)
-    : backend_(&backend), images_type_(graph.type(graph.inputs()[0])) {
-  images_ = Buffer(backend, images_type_.bytes());
-  if (images_type_.dtype != DType::f32) {
-    staging_ = Buffer(backend, static_cast<std::size_t>(images_type_.elements()) * sizeof(float));
-  }
-  labels_ = Buffer(backend, static_cast<std::size_t>(size()) * sizeof(std::int32_t));
-  counters_ = Buffer(backend, kStepCounters * sizeof(std::int64_t));
-  inputs_ = {images_.data(), labels_.data(), counters_.data()};
-}
-
-void DeviceBatch::upload(const HostBatch& batch) {
-  require(batch.size() <= size(), "a batch of ", batch.size(), " images for a network of ", size());
-  std::vector<float> images = batch.images;
-  std::vector<std::int32_t> labels = batch.labels;
-  images.resize(static_cast<std::size_t>(images_type_.elements()));
-  labels.resize(static_cast<std::size_t>(size()));
-  const Tensor device{images_.data(), images_type_};
-  if (staging_.data()) {
-    const Tensor staging{staging_.data(), {DType::f32, images_type_.shape, Layout::dense}};
-    backend_->upload(staging, images.data());
-    backend_->cast(staging, device);
-  } else {
-    backend_->upload(device, images.data());
-  }
-  backend_->upload({labels_.data(), {DType::i32, {size()}, Layout::dense}}, labels.data());
-}
-
 Evaluator::Evaluator(Backend& backend, const ModelSpec& model, NetworkOptions options, std::shared_ptr<Arena> arena)
     : Evaluator(backend, evaluation_network(model, options), std::move(arena)) {}
 
@@ -60,25 +32,30 @@ Evaluator::Evaluator(Backend& backend, Network network, std::shared_ptr<Arena> a
 std::span<const float> Evaluator::logits(const HostBatch& batch, const FlatVector& theta,
                                          const FlatVector& statistics) {
   batch_.upload(batch);
+  return run(batch.size(), theta, statistics);
+}
+
+std::span<const float> Evaluator::run(int count, const FlatVector& theta, const FlatVector& statistics) {
   program_.run({.theta = &theta, .statistics = &statistics, .inputs = batch_.inputs()});
   const Tensor f32{device_logits_.data(), logits_type_};
   backend_->cast(program_.value(logits_), f32);
   backend_->download(host_logits_.data(), f32);
-  return std::span(host_logits_).first(static_cast<std::size_t>(batch.size()) * static_cast<std::size_t>(classes()));
+  return std::span(host_logits_).first(static_cast<std::size_t>(count) * static_cast<std::size_t>(classes()));
 }
 
-Score Evaluator::evaluate(const ImageCache& cache, const DomainIndices& part, const TransformSpec& transform,
-                          const FlatVector& theta, const FlatVector& statistics, int threads,
-                          const std::function<void(int images)>& done, const EvalAugmentation& augmentation) {
+Score Evaluator::evaluate(const RunImages& images, const DomainIndices& part, const FlatVector& theta,
+                          const FlatVector& statistics, const std::function<void(int images)>& done,
+                          const EvalAugmentation& augmentation) {
   ScoreSum sum;
-  EvalReader reader(cache, part, transform, batch_size(), threads, augmentation);
-  for (HostBatch batch; reader.next(batch);) {
-    std::span<const float> rows = logits(batch, theta, statistics);
-    for (const std::int32_t label : batch.labels) {
+  EvaluationBatches batches(images, part, batch_size(), augmentation);
+  while (batches.next(batch_)) {
+    const int count = static_cast<int>(batches.labels().size());
+    std::span<const float> rows = run(count, theta, statistics);
+    for (const std::int32_t label : batches.labels()) {
       sum.add(rows.first(static_cast<std::size_t>(classes())), label);
       rows = rows.subspan(static_cast<std::size_t>(classes()));
     }
-    if (done) done(batch.size());
+    if (done) done(count);
   }
   return sum.score();
 }

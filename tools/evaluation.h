@@ -8,28 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "data/loader.h"
 #include "engine/graph/program.h"
 #include "models/network.h"
+#include "tools/batches.h"
 
 namespace dgsam {
-
-/// A batch on the device, as networks take it: images of the activation type, labels, counters (zero).
-class DeviceBatch {
- public:
-  /// `graph` is a Network's.
-  DeviceBatch(Backend& backend, const Graph& graph);
-  /// Uploads a batch of at most the network's size; a short one is filled up with zeros and label 0.
-  void upload(const HostBatch& batch);
-  std::span<void* const> inputs() const { return inputs_; }
-  std::int64_t size() const { return images_type_.shape[0]; }
-
- private:
-  Backend* backend_;
-  Type images_type_;
-  Buffer images_, staging_, labels_, counters_;
-  std::vector<void*> inputs_;
-};
 
 struct Score {
   std::int64_t images = 0;
@@ -60,11 +43,10 @@ class Evaluator {
   /// the next call.
   std::span<const float> logits(const HostBatch& batch, const FlatVector& theta, const FlatVector& statistics);
 
-  /// `cache` is read by the evaluation transform on `threads` threads, or augmented as `augmentation` says. `done` is
-  /// told the size of each finished batch.
-  Score evaluate(const ImageCache& cache, const DomainIndices& part, const TransformSpec& transform,
-                 const FlatVector& theta, const FlatVector& statistics, int threads,
-                 const std::function<void(int images)>& done = {}, const EvalAugmentation& augmentation = {});
+  /// By the evaluation transform, or augmented as `augmentation` says. `done` is told the size of each finished batch.
+  Score evaluate(const RunImages& images, const DomainIndices& part, const FlatVector& theta,
+                 const FlatVector& statistics, const std::function<void(int images)>& done = {},
+                 const EvalAugmentation& augmentation = {});
 
   /// Its layouts are those of theta and statistics.
   const Graph& graph() const { return program_.graph(); }
@@ -72,6 +54,9 @@ class Evaluator {
   int classes() const { return static_cast<int>(logits_type_.shape[1]); }
 
  private:
+  /// The logits of the first `count` images of batch_.
+  std::span<const float> run(int count, const FlatVector& theta, const FlatVector& statistics);
+
   Backend* backend_;
   Value logits_;
   Program program_;

@@ -5,10 +5,9 @@
 namespace dgsam {
 
 Sharpness one_step_sharpness(Backend& backend, const ModelSpec& model, NetworkOptions options,
-                             const std::shared_ptr<Arena>& arena, const ImageCache& cache,
-                             std::vector<DomainIndices> parts, const std::vector<int>& sources,
-                             const TransformSpec& transform, const FlatVector& theta, const FlatVector& statistics,
-                             double rho, int threads) {
+                             const std::shared_ptr<Arena>& arena, const RunImages& images,
+                             std::vector<DomainIndices> parts, const std::vector<int>& sources, const FlatVector& theta,
+                             const FlatVector& statistics, double rho) {
   for (const DomainIndices& part : parts) {
     options.batch = std::min(options.batch, static_cast<int>(part.indices.size()));
   }
@@ -32,17 +31,16 @@ Sharpness one_step_sharpness(Backend& backend, const ModelSpec& model, NetworkOp
     backend.ascend(theta.all(), g.all(), norm, rho, 0, perturbed.all());
   };
   const auto loss = [&](const DomainIndices& part, const FlatVector& at) {
-    return evaluator.evaluate(cache, part, transform, at, statistics, threads).loss;
+    return evaluator.evaluate(images, part, at, statistics).loss;
   };
 
   Sharpness sharpness;
   std::vector<double> clean;
   for (const DomainIndices& part : parts) {
     const double batches = static_cast<double>(part.indices.size()) / options.batch;
-    EvalReader reader(cache, part, transform, options.batch, threads);
+    EvaluationBatches reader(images, part, options.batch);
     double beta = 0;
-    for (HostBatch batch; reader.next(batch); beta = 1) {
-      device.upload(batch);
+    for (; reader.next(device); beta = 1) {
       program.run({.theta = &theta, .gradient = &g_batch, .statistics = &statistics, .inputs = device.inputs()});
       backend.axpby(1 / batches, g_batch.all(), beta, g_domain.all());
     }

@@ -17,9 +17,8 @@ struct Sharpness {
 /// `parts` holds, per domain, the images to measure on; each is cut to a multiple of the batch that the smallest one
 /// allows (at most options.batch). `sources` are the domains of the total. Batch norm uses its running statistics.
 Sharpness one_step_sharpness(Backend& backend, const ModelSpec& model, NetworkOptions options,
-                             const std::shared_ptr<Arena>& arena, const ImageCache& cache,
-                             std::vector<DomainIndices> parts, const std::vector<int>& sources,
-                             const TransformSpec& transform, const FlatVector& theta, const FlatVector& statistics,
-                             double rho, int threads);
+                             const std::shared_ptr<Arena>& arena, const RunImages& images,
+                             std::vector<DomainIndices> parts, const std::vector<int>& sources, const FlatVector& theta,
+                             const FlatVector& statistics, double rho);
 
 }  // namespace dgsam

@@ -122,6 +122,7 @@ void for_each_field(Config& config, const Field& field) {
   field("normalise", config.normalise);
   field("augment", config.augment);
   field("sampler", config.sampler);
+  field("cache", config.cache);
   field("cache_gb", config.cache_gb);
   field("sharpness_images", config.sharpness_images);
   field("device", config.device);
@@ -139,7 +140,7 @@ std::string flag_of(std::string field) {
 }  // namespace
 
 bool may_change(const std::string& field) {
-  return field == "data_dir" || field == "cache_gb" || field == "threads" || field == "save_every";
+  return field == "data_dir" || field == "cache" || field == "cache_gb" || field == "threads" || field == "save_every";
 }
 
 nlohmann::ordered_json TrainConfig::to_json() const {

@@ -32,7 +32,8 @@ struct TrainConfig {
   std::string augment = "standard";    ///< or "none"
   bool val_augment = false;            ///< evaluate source domains with the training augmentation
   std::string sampler = "random";      ///< or "sequential"
-  double cache_gb = 4;
+  std::string cache = "auto";          ///< of images: "gpu", "ram", "none"
+  double cache_gb = 4;                 ///< of "ram"
   // Model
   std::string model = "resnet50";
   std::string weights;

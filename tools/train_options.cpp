@@ -67,8 +67,15 @@ void add_data_options(CLI::App& command, TrainConfig& config) {
       ->group(kGroup);
   add_switch(command, "--val-augment", config.val_augment,
              "Evaluate source domains with the training augmentation (DomainBed of 2020 does)", kGroup);
+  add_choice(
+      command, "--cache", config.cache,
+      "Where images are kept; results do not depend on it.\n"
+      "gpu: decoded in device memory, batches are made there; ram: in host memory, see --cache-gb; none: read at\n"
+      "each use; auto: gpu with --device cuda if they fit into four fifths of its free memory, else ram",
+      {"auto", "gpu", "ram", "none"})
+      ->group(kGroup);
   add_value(command, "--cache-gb", config.cache_gb,
-            "Memory for images: decoded as far as it goes, else as the files' bytes; the rest is read at each use")
+            "Host memory for images: decoded as far as it goes, else as the files' bytes; the rest is read at each use")
       ->group(kGroup);
 }
 

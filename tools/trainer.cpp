@@ -39,6 +39,8 @@ Trainer::Trainer(const TrainConfig& config)
     backend_ = std::move(compare);
   }
   build_networks();
+  open_images();
+  if (!files_.resumes() || !resume()) start();
 }
 
 Trainer::~Trainer() = default;
@@ -67,18 +69,25 @@ void Trainer::open_data() {
     transform_.std = {1, 1, 1};
   }
   transform_.augment = config_.augment == "standard";
-  cache_ = std::make_unique<ImageCache>(folder_, transform_.augment ? 0 : config_.image_size,
-                                        static_cast<std::size_t>(config_.cache_gb * 1e9));
-  ProgressBar progress("Reading images", cache_->total_images());
-  cache_->fill(config_.threads, [&](std::int64_t done, std::int64_t) { progress.set(done); });
+}
+
+void Trainer::open_images() {
+  images_ = std::make_unique<RunImages>(
+      folder_, transform_,
+      RunImagesOptions{
+          .cache = config_.cache, .ram_bytes = static_cast<std::size_t>(config_.cache_gb * 1e9), .threads = threads()});
+  const ImageCache& cache = images_->cache();
+  ProgressBar progress("Reading images", cache.total_images());
+  images_->fill(*backend_, arena_->bytes(), [&](std::int64_t done, std::int64_t) { progress.set(done); });
   progress.finish();
-  std::fprintf(stderr, "Images: %s\n", cache_->contents().text().c_str());
-  const double disk_bytes = cache_->disk_bytes_per_image(sources_);
+  if (!images_->note().empty()) std::fprintf(stderr, "note: %s\n", images_->note().c_str());
+  std::fprintf(stderr, "Images: %s\n", images_->text().c_str());
+  const double disk_bytes = cache.disk_bytes_per_image(sources_);
   if (disk_bytes > 0) {
     std::fprintf(stderr, "Training reads %.0f kB per image from disk: %.0f MB/s for 1,000 images/s; see --cache-gb\n",
                  disk_bytes / 1e3, disk_bytes / 1e3);
   }
-  const std::vector<std::filesystem::path> truncated = cache_->truncated_files();
+  const std::vector<std::filesystem::path> truncated = cache.truncated_files();
   if (!truncated.empty()) {
     std::fprintf(stderr, "note: %zu images end early, such as %s; `dgsam-run data check` lists them\n",
                  truncated.size(), truncated.front().c_str());
@@ -148,8 +157,6 @@ void Trainer::build_networks() {
                             .bytes;
                       }},
                  free);
-
-  if (!files_.resumes() || !resume()) start();
 }
 
 void Trainer::start() {
@@ -183,6 +190,7 @@ nlohmann::ordered_json Trainer::describe(const std::vector<std::string>& notes) 
   }
   json["mean"] = transform_.mean;
   json["std"] = transform_.std;
+  json["images"] = images_->text();
   json["backend"] = backend_->name();
   json["cpu"] = cpu_name();
   json["cpu_threads"] = threads();

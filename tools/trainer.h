@@ -11,12 +11,12 @@
 #include <string>
 #include <vector>
 
-#include "data/loader.h"
 #include "data/splits.h"
 #include "engine/check/compare_backend.h"
 #include "models/network.h"
 #include "optim/method.h"
 #include "optim/program_gradient.h"
+#include "tools/batches.h"
 #include "tools/evaluation.h"
 #include "tools/run_files.h"
 #include "tools/run_progress.h"
@@ -44,6 +44,8 @@ class Trainer {
   // trainer.cpp: what a run is made of
   void open_data();
   void build_networks();
+  /// Reads the images that are to be kept, into what memory the networks leave.
+  void open_images();
   /// Initial values, and the files of a new run.
   void start();
   /// The values and files of the run that there is; false when it was stopped before it had saved a state.
@@ -52,10 +54,10 @@ class Trainer {
   std::vector<StateVector> state_vectors() const;
 
   // trainer_run.cpp: how it goes
-  BatchLoader make_loader() const;
+  TrainingBatches make_batches() const;
   void take_steps();
   /// Queues the next step, then notes what the one before it saw: the device is never left without work.
-  void take_step(BatchLoader& loader);
+  void take_step(TrainingBatches& batches);
   /// Notes what the last step saw, if that is still to be done.
   void note_last_step();
   void note(std::int64_t step, const StepReport& report, double seconds);
@@ -95,7 +97,6 @@ class Trainer {
   std::vector<std::string> source_names_;
   std::vector<Split> splits_;
   TransformSpec transform_;
-  std::unique_ptr<ImageCache> cache_;
 
   std::unique_ptr<Backend> device_, reference_;  ///< with config.backend_check: what backend_ compares
   std::unique_ptr<Backend> backend_;
@@ -108,8 +109,8 @@ class Trainer {
   std::unique_ptr<BaseOptimizer> optimizer_;
   std::unique_ptr<Method> method_;
   std::unique_ptr<ProgramGradient> gradient_;
+  std::unique_ptr<RunImages> images_;
 
-  std::vector<HostBatch> batches_;  ///< of the current step
   RunProgress progress_;
   std::optional<double> last_seconds_;  ///< of the last step, when it is still to be noted
   std::chrono::steady_clock::time_point state_saved_ = std::chrono::steady_clock::now();

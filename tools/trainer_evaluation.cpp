@@ -70,8 +70,7 @@ void Trainer::evaluate(std::int64_t step) {
       };
       EvalAugmentation augmentation{.seed = std::nullopt, .draw = step};
       if (source && config_.val_augment && transform_.augment) augmentation.seed = config_.seed;
-      const Score score = evaluator_->evaluate(*cache_, {domain, indices}, transform_, theta_, statistics_, threads(),
-                                               done, augmentation);
+      const Score score = evaluator_->evaluate(*images_, {domain, indices}, theta_, statistics_, done, augmentation);
       const std::string key = "env" + std::to_string(domain) + (in ? "_in" : "_out");
       line[key + "_acc"] = score.accuracy;
       line[key + "_loss"] = score.loss;
@@ -155,7 +154,7 @@ void Trainer::finish() {
     }
     const Sharpness sharpness =
         one_step_sharpness(*backend_, config_.model_spec(static_cast<int>(folder_.classes.size())), network_options(),
-                           arena_, *cache_, parts, sources_, transform_, theta_, statistics_, config_.rho, threads());
+                           arena_, *images_, parts, sources_, theta_, statistics_, config_.rho);
     for (std::size_t domain = 0; domain < parts.size(); ++domain) {
       summary["sharpness"][folder_.domains[domain].name] = sharpness.domains[domain];
     }

@@ -37,10 +37,10 @@ void Trainer::run() {
 }
 
 void Trainer::check_backend() {
-  BatchLoader loader = make_loader();
+  TrainingBatches batches = make_batches();
   ProgressBar progress("Comparing", config_.backend_check);
   while (progress_.steps < config_.backend_check) {
-    take_step(loader);
+    take_step(batches);
     progress.set(progress_.steps);
   }
   note_last_step();
@@ -51,12 +51,11 @@ void Trainer::check_backend() {
           " differs from the CPU by more than rounding in the operations marked FAILED");
 }
 
-BatchLoader Trainer::make_loader() const {
+TrainingBatches Trainer::make_batches() const {
   std::vector<DomainIndices> parts;
   for (const int domain : sources_) parts.push_back({domain, splits_[static_cast<std::size_t>(domain)].in});
-  return {*cache_,
+  return {*images_,
           std::move(parts),
-          transform_,
           {.batch_size = config_.batch_size,
            .sampling = config_.sampler == "random" ? Sampling::kRandom : Sampling::kSequential,
            .seed = config_.seed,
@@ -65,7 +64,7 @@ BatchLoader Trainer::make_loader() const {
 }
 
 void Trainer::take_steps() {
-  BatchLoader loader = make_loader();
+  TrainingBatches batches = make_batches();
   if (config_.profile) program_->set_profiling(true);
 
   ProgressBar progress(title_of(method_->name()), config_.steps, progress_.steps);
@@ -77,7 +76,7 @@ void Trainer::take_steps() {
       save_state_when_due();
     }
     if (progress_.steps == config_.steps) break;
-    take_step(loader);
+    take_step(batches);
     progress.set(progress_.steps);
     save_state_when_due();
     StopSignals::check();
@@ -86,14 +85,10 @@ void Trainer::take_steps() {
   progress.finish();
 }
 
-void Trainer::take_step(BatchLoader& loader) {
+void Trainer::take_step(TrainingBatches& batches) {
   const auto start = std::chrono::steady_clock::now();
   const std::int64_t step = progress_.steps;
-  loader.next(batches_);
-  for (int position = 0; position < static_cast<int>(batches_.size()); ++position) {
-    const HostBatch& batch = batches_[static_cast<std::size_t>(position)];
-    gradient_->stage(position, batch.images.data(), batch.labels.data());
-  }
+  batches.stage(*gradient_);
   method_->step(step, theta_, *gradient_);
   if (last_seconds_) note(step - 1, method_->report(1), *last_seconds_);
   last_seconds_ = seconds_since(start);

@@ -49,6 +49,9 @@ class InterceptingBackend : public Backend {
   void end_side() override { inner_.end_side(); }
   void join_side() override { inner_.join_side(); }
   std::unique_ptr<ReadBack> make_read_back(std::size_t bytes) override { return inner_.make_read_back(bytes); }
+  std::unique_ptr<ImageStore> make_image_store(const ImageStoreSpec& spec) override {
+    return inner_.make_image_store(spec);
+  }
 
   void copy(const Tensor& from, const Tensor& to) override;
   void zero(const Tensor& x) override;

@@ -46,6 +46,7 @@ class CudaKernelBackend : public Backend {
   void end_side() override;
   void join_side() override;
   std::unique_ptr<ReadBack> make_read_back(std::size_t bytes) override;
+  std::unique_ptr<ImageStore> make_image_store(const ImageStoreSpec& spec) override;
   /// Calls of deallocate() so far.
   std::int64_t deallocations() const { return deallocations_; }
 
@@ -134,6 +135,7 @@ class CudaKernelBackend : public Backend {
   /// out = the sum of x·y, or its root.
   void sum_products(const char* op, const Tensor& x, const Tensor& y, bool root, const Tensor& out);
   class PinnedReadBack;
+  class DeviceImageStore;
 
   DeviceInfo info_;
   Stream stream_, side_stream_, copy_stream_;

@@ -67,32 +67,34 @@ __device__ int contrast_step(const ImageRecipe& recipe) {
 
 /// between [N][crop_rows][size][3]
 __global__ void __launch_bounds__(kThreads)
-    horizontal_kernel(const ImageRecipe* recipes, int crop_rows, int size, std::uint8_t* between) {
-  const ImageRecipe& recipe = recipes[blockIdx.y];
+    horizontal_kernel(const ImageJob* jobs, int crop_rows, int size, std::uint8_t* between) {
+  const ImageJob& job = jobs[blockIdx.y];
+  const ImageRecipe& recipe = job.recipe;
   const int i = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
   const int row = i / size, k = i % size;
   if (row >= recipe.crop_rows) return;
   const std::int64_t first =
-      static_cast<std::int64_t>(recipe.crop_y + row) * recipe.width + recipe.crop_x + recipe.across.first[k];
+      static_cast<std::int64_t>(recipe.crop_y + row) * job.width + recipe.crop_x + job.across.first[k];
   const std::int64_t to = (static_cast<std::int64_t>(blockIdx.y) * crop_rows + row) * size + k;
   store_colour(between + 3 * to,
-               filtered(recipe.rgb + 3 * first, 3, recipe.across.weights + k * recipe.across.taps, recipe.across.taps));
+               filtered(job.rgb + 3 * first, 3, job.across.weights + k * job.across.taps, job.across.taps));
 }
 
 /// pixels [N][size][size][3], and lumas [N][blocks]: the sum of each block's.
 __global__ void __launch_bounds__(kThreads)
-    vertical_kernel(const ImageRecipe* recipes, int crop_rows, int size, const std::uint8_t* between,
-                    std::uint8_t* pixels, int* lumas) {
-  const ImageRecipe& recipe = recipes[blockIdx.y];
+    vertical_kernel(const ImageJob* jobs, int crop_rows, int size, const std::uint8_t* between, std::uint8_t* pixels,
+                    unsigned* lumas) {
+  const ImageJob& job = jobs[blockIdx.y];
+  const ImageRecipe& recipe = job.recipe;
   const int i = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
-  int luma = 0;
+  unsigned luma = 0;
   if (i < size * size) {
     const int k = i / size, column = recipe.flip ? size - 1 - i % size : i % size;
-    const std::int64_t first = static_cast<std::int64_t>(blockIdx.y) * crop_rows + recipe.down.first[k];
+    const std::int64_t first = static_cast<std::int64_t>(blockIdx.y) * crop_rows + job.down.first[k];
     Colour colour = filtered(between + 3 * (first * size + column), std::int64_t{3} * size,
-                             recipe.down.weights + k * recipe.down.taps, recipe.down.taps);
+                             job.down.weights + k * job.down.taps, job.down.taps);
     colour = jittered(colour, recipe, 0, contrast_step(recipe), 0);
-    luma = luma_of(colour);
+    luma = static_cast<unsigned>(luma_of(colour));
     store_colour(pixels + 3 * (static_cast<std::int64_t>(blockIdx.y) * size * size + i), colour);
   }
   luma = block_sum(luma);
@@ -105,13 +107,13 @@ struct Normalisation {
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    finish_kernel(const ImageRecipe* recipes, int size, int channels, Normalisation normalisation,
-                  const std::uint8_t* pixels, const int* lumas, T* out) {
-  const ImageRecipe& recipe = recipes[blockIdx.y];
-  int sum = 0;
+    finish_kernel(const ImageJob* jobs, int size, int channels, Normalisation normalisation, const std::uint8_t* pixels,
+                  const unsigned* lumas, T* out) {
+  const ImageRecipe& recipe = jobs[blockIdx.y].recipe;
+  unsigned sum = 0;  // of at most 4096² lumas of 255
   for (unsigned block = threadIdx.x; block < gridDim.x; block += kThreads) sum += lumas[blockIdx.y * gridDim.x + block];
   sum = block_sum(sum);
-  int* const mean = shared_memory<int>() + kThreads / kWarp;
+  int* const mean = shared_memory<int>() + kThreads / kWarp;  // behind the words of block_sum()
   if (threadIdx.x == 0) *mean = static_cast<int>(static_cast<double>(sum) / (static_cast<double>(size) * size) + 0.5);
   __syncthreads();
   const int i = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
@@ -131,30 +133,28 @@ __global__ void __launch_bounds__(kThreads)
 struct Layers {
   std::size_t pixels, lumas, end;  ///< offsets; the horizontal pass's result is at 0
 };
-Layers layers_of(const ImageBatch& batch, int images, int size) {
+Layers layers_of(int crop_rows, int images, int size) {
   const auto pixel_bytes = static_cast<std::size_t>(images) * static_cast<std::size_t>(size) * 3;
-  const std::size_t pixels = round_up(pixel_bytes * static_cast<std::size_t>(batch.crop_rows));
+  const std::size_t pixels = round_up(pixel_bytes * static_cast<std::size_t>(crop_rows));
   const std::size_t lumas = pixels + round_up(pixel_bytes * static_cast<std::size_t>(size));
-  return {pixels, lumas, lumas + static_cast<std::size_t>(images * blocks_for(size * size)) * sizeof(int)};
+  return {pixels, lumas,
+          lumas + static_cast<std::size_t>(images) * static_cast<std::size_t>(blocks_for(size * size)) * sizeof(int)};
 }
 
 }  // namespace
 
-std::size_t image_scratch_bytes(const ImageBatch& batch, int images, int size) {
-  return layers_of(batch, images, size).end;
-}
+std::size_t image_scratch_bytes(int crop_rows, int images, int size) { return layers_of(crop_rows, images, size).end; }
 
 void make_images(const Queue& queue, const ImageBatch& batch, void* scratch, const Tensor& out) {
   const Shape& shape = out.shape();
   require(shape.rank() == 4 && shape[1] == shape[2] && shape[3] >= 1 && shape[3] <= 3 && shape[1] <= 4096,
           "images: ", out.type, ", expected [N,size,size,C] with 1 to 3 channels and a size of at most 4096");
-  require(out.dtype() == DType::f32 || out.dtype() == DType::bf16, "images: ", out.type, ", expected f32 or bf16");
   const auto images = static_cast<unsigned>(shape[0]);
   const int size = static_cast<int>(shape[1]), channels = static_cast<int>(shape[3]);
-  const Layers layers = layers_of(batch, static_cast<int>(images), size);
+  const Layers layers = layers_of(batch.crop_rows, static_cast<int>(images), size);
   auto* const between = static_cast<std::uint8_t*>(scratch);
   std::uint8_t* const pixels = between + layers.pixels;
-  int* const lumas = reinterpret_cast<int*>(between + layers.lumas);
+  auto* const lumas = reinterpret_cast<unsigned*>(between + layers.lumas);
   const dim3 rows_grid(static_cast<unsigned>(blocks_for(batch.crop_rows * size)), images);
   const dim3 grid(static_cast<unsigned>(blocks_for(size * size)), images);
   const std::size_t shared = (kThreads / kWarp + 1) * sizeof(int);
@@ -163,15 +163,13 @@ void make_images(const Queue& queue, const ImageBatch& batch, void* scratch, con
     normalisation.mean[c] = batch.mean[c];
     normalisation.std[c] = batch.std[c];
   }
-  launch({"images, across", queue.stream, rows_grid, kThreads}, horizontal_kernel, batch.recipes, batch.crop_rows, size,
+  launch({"images, across", queue.stream, rows_grid, kThreads}, horizontal_kernel, batch.jobs, batch.crop_rows, size,
          between);
-  launch({"images, down", queue.stream, grid, kThreads, shared}, vertical_kernel, batch.recipes, batch.crop_rows, size,
+  launch({"images, down", queue.stream, grid, kThreads, shared}, vertical_kernel, batch.jobs, batch.crop_rows, size,
          between, pixels, lumas);
   with_type(out.dtype(), "images", [&]<class T>() {
-    if constexpr (!std::is_same_v<T, double>) {
-      launch({"images, normalised", queue.stream, grid, kThreads, shared}, finish_kernel<T>, batch.recipes, size,
-             channels, normalisation, pixels, lumas, out.as<T>());
-    }
+    launch({"images, normalised", queue.stream, grid, kThreads, shared}, finish_kernel<T>, batch.jobs, size, channels,
+           normalisation, pixels, lumas, out.as<T>());
   });
 }
 

@@ -1,14 +1,9 @@
 // The image kernels against the CPU's transform, byte for byte.
-#include "engine/cuda/image_batch.h"
-
-#include <algorithm>
-#include <cmath>
-#include <deque>
-
-#include "data/augment.h"
 #include "data/transform.h"
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "tests/ops/ops.h"
+#include "tests/temporary_folder.h"
+#include "tools/device_images.h"
 
 namespace dgsam::test {
 namespace {
@@ -22,115 +17,55 @@ Image noise(int width, int height, std::uint64_t seed) {
   return image;
 }
 
-/// Device copies that live as long as this.
-class OnDevice {
- public:
-  explicit OnDevice(Backend& backend) : backend_(backend) {}
-
-  template <class T>
-  const T* copy(const std::vector<T>& values) {
-    const Buffer& buffer = buffers_.emplace_back(backend_, values.size() * sizeof(T));
-    backend_.upload({buffer.data(), {DType::u8, {static_cast<std::int64_t>(buffer.bytes())}}}, values.data());
-    return static_cast<const T*>(buffer.data());
+std::unique_ptr<ImageStore> store_of(Backend& backend, const std::vector<Image>& images, const TransformSpec& spec) {
+  ImageStoreSpec store{.size = spec.image_size, .mean = spec.mean, .std = spec.std};
+  for (const Image& image : images) {
+    store.bytes += image.rgb.size();
+    store.longest_side = std::max({store.longest_side, image.width, image.height});
   }
-
-  /// Pillow's filter, as data/resize.cpp describes it.
-  ResizeAxis axis(int in, int out) {
-    const double scale = static_cast<double>(in) / out, width = std::max(scale, 1.0);
-    const int taps = static_cast<int>(std::ceil(width)) * 2 + 1;
-    std::vector<int> first(static_cast<std::size_t>(out));
-    std::vector<std::int32_t> weights(static_cast<std::size_t>(out * taps));
-    for (int k = 0; k < out; ++k) {
-      const double centre = (k + 0.5) * scale;
-      const int begin = std::max(0, static_cast<int>(centre - width + 0.5));
-      const int end = std::min(in, static_cast<int>(centre + width + 0.5));
-      std::vector<double> weight;
-      double sum = 0;
-      for (int t = begin; t < end; ++t) {
-        weight.push_back(std::max(0.0, 1.0 - std::fabs((t - centre + 0.5) * (1.0 / width))));
-        sum += weight.back();
-      }
-      first[static_cast<std::size_t>(k)] = begin;
-      for (int t = 0; t < end - begin; ++t) {
-        weights[static_cast<std::size_t>(k * taps + t)] =
-            static_cast<std::int32_t>(weight[static_cast<std::size_t>(t)] / sum * (1 << 22) + 0.5);
-      }
-      // All outputs have as many taps: those of weight 0 must lie inside the image, too.
-      const int shift = std::max(0, begin + taps - in);
-      if (shift > begin) continue;
-      first[static_cast<std::size_t>(k)] = begin - shift;
-      const auto row = weights.begin() + k * taps;
-      std::rotate(row, row + (taps - shift), row + taps);
-    }
-    return {taps, copy(first), copy(weights)};
-  }
-
- private:
-  Backend& backend_;
-  std::deque<Buffer> buffers_;
-};
-
-ImageRecipe recipe_of(OnDevice& device, const Image& image, const AugmentDraw& draw, int size) {
-  ImageRecipe recipe{};
-  recipe.rgb = device.copy(image.rgb);
-  recipe.width = image.width;
-  recipe.crop_x = draw.crop.x;
-  recipe.crop_y = draw.crop.y;
-  recipe.crop_rows = draw.crop.height;
-  recipe.across = device.axis(draw.crop.width, size);
-  recipe.down = device.axis(draw.crop.height, size);
-  recipe.flip = draw.flip;
-  recipe.jitter = true;
-  recipe.grey = draw.grayscale;
-  for (std::size_t i = 0; i < 4; ++i) {
-    recipe.order[i] = draw.order[i] == Jitter::kBrightness   ? JitterStep::brightness
-                      : draw.order[i] == Jitter::kContrast   ? JitterStep::contrast
-                      : draw.order[i] == Jitter::kSaturation ? JitterStep::saturation
-                                                             : JitterStep::hue;
-  }
-  recipe.brightness = draw.brightness;
-  recipe.contrast = draw.contrast;
-  recipe.saturation = draw.saturation;
-  recipe.hue_shift = static_cast<int>(draw.hue * 255);
-  return recipe;
+  store.filter = [&spec](int pixels) -> ResizeFilter {
+    AxisFilter filter = make_filter(pixels, spec.image_size);
+    return {filter.taps, filter.first, filter.weights};
+  };
+  std::unique_ptr<ImageStore> made = backend.make_image_store(store);
+  for (const Image& image : images) made->add(image.width, image.height, image.rgb.data());
+  return made;
 }
+
+ImageSize size_of(const Image& image) { return {image.width, image.height}; }
 
 }  // namespace
 
 TEST_CASE("the image kernels give the CPU's training transform to the bit") {
   CudaKernelBackend backend;
-  Stream stream;
-  const Queue queue{stream.get(), 1};
   constexpr int kImages = 24;
+  std::vector<Image> images;
+  for (int n = 0; n < kImages; ++n)
+    images.push_back(noise(20 + 7 * n % 50, 15 + 11 * n % 60, static_cast<std::uint64_t>(n)));
   for (const int size : {8, 33}) {
     for (const int channels : {3, 1}) {
-      OnDevice device(backend);
-      TransformSpec spec{.image_size = size, .augment = true, .channels = channels};
+      const TransformSpec spec{.image_size = size, .augment = true, .channels = channels};
       const Normaliser normaliser(spec);
+      const auto store = store_of(backend, images, spec);
       std::vector<ImageRecipe> recipes;
       Array expected({kImages, size, size, channels});
-      ImageBatch batch{nullptr, 0, {}, {}};
       for (int n = 0; n < kImages; ++n) {
         RandomStream random(static_cast<std::uint64_t>(n), "augment");
-        const Image image = noise(20 + 7 * n % 50, 15 + 11 * n % 60, static_cast<std::uint64_t>(n));
+        const int number = (7 * n) % kImages;
+        const Image& image = images[static_cast<std::size_t>(number)];
         AugmentDraw draw = draw_augmentation(random, image.width, image.height);
         draw.grayscale = n % 5 == 0;
-        recipes.push_back(recipe_of(device, image, draw, size));
-        batch.crop_rows = std::max(batch.crop_rows, draw.crop.height);
+        recipes.push_back(recipe_of(number, size_of(image), draw));
         std::vector<float> values(image_values(spec));
         normaliser.apply(augment(image, draw, size), values.data());
         for (std::size_t i = 0; i < values.size(); ++i) {
           expected.values[static_cast<std::size_t>(n) * values.size() + i] = static_cast<double>(values[i]);
         }
       }
-      batch.recipes = device.copy(recipes);
-      std::copy(spec.mean.begin(), spec.mean.end(), batch.mean);
-      std::copy(spec.std.begin(), spec.std.end(), batch.std);
-      const Buffer scratch(backend, image_scratch_bytes(batch, kImages, size));
-      for (const DType dtype : {DType::f32, DType::bf16}) {
+      for (const DType dtype : {DType::f32, DType::bf16, DType::f64}) {
         Tensors tensors(backend);
         const Tensor out = tensors.make({dtype, expected.shape});
-        make_images(queue, batch, scratch.data(), out);
+        store->make(recipes, out);
         Array rounded_values = expected;
         for (double& value : rounded_values.values) value = rounded(value, dtype);
         CHECK(tensors.read(out).values == rounded_values.values);
@@ -139,29 +74,45 @@ TEST_CASE("the image kernels give the CPU's training transform to the bit") {
   }
 }
 
-TEST_CASE("without jitter the image kernels are the evaluation transform") {
+TEST_CASE("without a draw the image kernels are the evaluation transform, for more images than one launch takes") {
   CudaKernelBackend backend;
-  Stream stream;
-  OnDevice device(backend);
-  const Image image = noise(37, 21, 3);
-  const TransformSpec spec{.image_size = 16};
-  ImageRecipe recipe{};
-  recipe.rgb = device.copy(image.rgb);
-  recipe.width = image.width;
-  recipe.crop_rows = image.height;
-  recipe.across = device.axis(image.width, 16);
-  recipe.down = device.axis(image.height, 16);
-  ImageBatch batch{device.copy(std::vector<ImageRecipe>{recipe}), image.height, {}, {}};
-  std::copy(spec.mean.begin(), spec.mean.end(), batch.mean);
-  std::copy(spec.std.begin(), spec.std.end(), batch.std);
-  std::vector<float> values(image_values(spec));
-  Image memory;
-  Normaliser(spec).apply(resize_for_evaluation(image, 16, memory), values.data());
-  const Buffer scratch(backend, image_scratch_bytes(batch, 1, 16));
+  constexpr int kImages = 260;
+  const std::vector<Image> images{noise(7, 5, 3), noise(2, 2, 4)};
+  const TransformSpec spec{.image_size = 2};
+  const auto store = store_of(backend, images, spec);
+  const Normaliser normaliser(spec);
+  std::vector<ImageRecipe> recipes;
+  std::vector<double> expected;
+  for (int n = 0; n < kImages; ++n) {
+    const int number = n % 3 == 0;
+    const Image& image = images[static_cast<std::size_t>(number)];
+    recipes.push_back(recipe_of(number, size_of(image), {}));
+    std::vector<float> values(image_values(spec));
+    Image memory;
+    normaliser.apply(resize_for_evaluation(image, spec.image_size, memory), values.data());
+    expected.insert(expected.end(), values.begin(), values.end());
+  }
   Tensors tensors(backend);
-  const Tensor out = tensors.make({DType::f32, {1, 16, 16, 3}});
-  make_images({stream.get(), 1}, batch, scratch.data(), out);
-  CHECK(tensors.read(out).values == std::vector<double>(values.begin(), values.end()));
+  const Tensor out = tensors.make({DType::f32, {kImages, 2, 2, 3}});
+  const std::int64_t launches = emulated::device().launches;
+  store->make(recipes, out);
+  CHECK(emulated::device().launches == launches + 6);
+  CHECK(tensors.read(out).values == expected);
+}
+
+TEST_CASE("an image store refuses what was not reserved and crops that leave their image") {
+  CudaKernelBackend backend;
+  const std::vector<Image> images{noise(6, 4, 1)};
+  const TransformSpec spec{.image_size = 4};
+  const auto store = store_of(backend, images, spec);
+  CHECK(error_of([&] { store->add(6, 4, images[0].rgb.data()); }).find("6 x 4 pixels does not fit") !=
+        std::string::npos);
+  Tensors tensors(backend);
+  const Tensor out = tensors.make({DType::f32, {1, 4, 4, 3}});
+  const ImageRecipe beyond{.crop_x = 1, .crop_columns = 6, .crop_rows = 4};
+  CHECK(error_of([&] { store->make(std::vector{beyond}, out); }).find("not inside an image of 6 x 4") !=
+        std::string::npos);
+  CHECK(error_of([&] { store->make(std::vector<ImageRecipe>(2), out); }).find("for 2 recipes") != std::string::npos);
 }
 
 }  // namespace dgsam::test

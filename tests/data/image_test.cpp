@@ -22,6 +22,22 @@ bool mentions(const std::string& text, const std::string& part) { return text.fi
 
 }  // namespace
 
+TEST_CASE("the size that a header tells is the size that decoding gives, for files of every mode") {
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(kImages)) {
+    CAPTURE(entry.path().string());
+    Image image;
+    const std::string problem = error_of([&] { image = decode_image(entry.path()); });
+    if (!problem.empty()) continue;
+    CHECK(image_size(entry.path()) == ImageSize{image.width, image.height});
+    ++files;
+  }
+  CHECK(files > 100);
+  const TemporaryFolder dir;
+  const std::string path = write_bytes(dir / "a.jpg", "no image").string();
+  CHECK(error_of([&] { image_size(path); }).find(path) == 0);
+}
+
 TEST_CASE("a written PNG reads back unchanged, also in folders and sizes that are odd") {
   const TemporaryFolder dir;
   for (const auto& [width, height] : {std::pair{1, 1}, {3, 5}, {64, 33}}) {
