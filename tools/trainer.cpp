@@ -84,7 +84,7 @@ void Trainer::open_images() {
   std::fprintf(stderr, "Images: %s\n", images_->text().c_str());
   const double disk_bytes = cache.disk_bytes_per_image(sources_);
   if (disk_bytes > 0) {
-    std::fprintf(stderr, "Training reads %.0f kB per image from disk: %.0f MB/s for 1,000 images/s; see --cache-gb\n",
+    std::fprintf(stderr, "Training reads %.0f kB per image from disk: %.0f MB/s for 1,000 images/s; see --cache\n",
                  disk_bytes / 1e3, disk_bytes / 1e3);
   }
   const std::vector<std::filesystem::path> truncated = cache.truncated_files();

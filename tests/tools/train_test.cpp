@@ -209,6 +209,26 @@ TEST_CASE("a loss that is not finite stops the run and names step, domain and ch
   CHECK(fs::exists(folder.path("diverged/last.safetensors")));
 }
 
+TEST_CASE("where images are kept changes no bit, stands in config.json, and may change when a run is resumed") {
+  const TinyFolder folder;
+  const auto run = [&](const std::string& cache) {
+    TrainConfig config = folder.config("erm", cache);
+    config.augment = "standard";
+    config.cache = cache;
+    Trainer(config).run();
+    std::ifstream file(folder.path(cache + "/config.json"));
+    return nlohmann::json::parse(file)["images"].get<std::string>();
+  };
+  CHECK(run("ram").starts_with("60 images decoded"));
+  CHECK(run("none").starts_with("60 read from disk"));
+  CHECK(read_bytes(folder.path("ram/metrics.jsonl")) == read_bytes(folder.path("none/metrics.jsonl")));
+
+  TrainConfig asked = folder.config("erm", "none");
+  asked.cache = "ram";
+  CHECK(configuration_to_resume(asked, {"cache"}).cache == "ram");
+  CHECK(configuration_to_resume(asked, {}).cache == "none");
+}
+
 TEST_CASE("bad values and paths give one line that names them") {
   const TinyFolder folder;
   const auto message = [&](auto change) {
@@ -230,6 +250,10 @@ TEST_CASE("bad values and paths give one line that names them") {
         std::string::npos);
   CHECK(message([](TrainConfig& c) { c.rho = -1; }).find("rho") != std::string::npos);
   CHECK(message([](TrainConfig& c) { c.device = "cuda"; }).find("cuda") != std::string::npos);
+  CHECK(message([](TrainConfig& c) {
+          c.device = "cpu";
+          c.cache = "gpu";
+        }).find("use --cache ram, or --device cuda") != std::string::npos);
   CHECK(message([](TrainConfig& c) { c.dataset = "CIFAR"; }).find("PACS") != std::string::npos);
 }
 
