@@ -21,6 +21,7 @@ struct TrainingDefaults {
   bool augment = true;
   bool imagenet_normalisation = true;
   int channels = 3;
+  double swad_tolerance = 0.3;
 };
 
 /// Length of a run, and how often it is evaluated.

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "optim/swad.h"
 #include "tools/run_files.h"
 
 namespace dgsam {
@@ -24,6 +25,8 @@ struct RunProgress {
   nlohmann::ordered_json accuracy;   ///< at the last evaluation: "env0_in": ...
   nlohmann::ordered_json selection;  ///< by method of model selection: the step taken and the unseen domain's accuracy
   std::optional<double> best_validation, best_oracle;
+
+  SwadState swad;  ///< with --swad on
 
   RunFiles::Lengths lengths;
 

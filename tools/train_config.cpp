@@ -30,6 +30,11 @@ void resolve(TrainConfig& config) {
   require(config.save_every >= 0, "--save-every ", config.save_every, ": must not be negative");
   require(config.holdout >= 0 && config.holdout < 1, "--holdout ", config.holdout, ": must lie in [0, 1)");
   require(config.cache_gb >= 0, "--cache-gb ", config.cache_gb, ": must not be negative");
+  require(config.swad_tolerance >= 0, "--swad-tolerance ", config.swad_tolerance, ": must not be negative");
+  require(!config.swad || config.holdout > 0, "--swad on needs a validation loss: leave it a --holdout");
+  require(!config.swad || config.freeze_bn,
+          "--swad on averages parameters, and batch norm's statistics would not be those of the average: it needs "
+          "--freeze-bn on");
   require(config.dropout >= 0 && config.dropout < 1, "--dropout ", config.dropout, ": must lie in [0, 1)");
   require(config.sharpness_images >= 0, "--sharpness-images ", config.sharpness_images, ": must not be negative");
   require(config.threads >= 0 && config.threads <= 1024, "--threads ", config.threads, ": must lie between 0 and 1024");
@@ -69,6 +74,7 @@ void apply_defaults(TrainConfig& config, const std::set<std::string>& given) {
   set("steps", config.steps, swad ? defaults.steps : dataset.domainbed_2020.steps);
   set("eval_every", config.eval_every, swad ? defaults.eval_every : dataset.domainbed_2020.eval_every);
   set("batch_size", config.batch_size, defaults.batch_size);
+  set("swad_tolerance", config.swad_tolerance, dataset.training.swad_tolerance);
   set("lr", config.optimizer.learning_rate, defaults.lr);
   set("model", config.model, defaults.model);
   set("image_size", config.image_size, defaults.image_size);
@@ -104,6 +110,8 @@ void for_each_field(Config& config, const Field& field) {
   field("rho", config.rho);
   field("gsam_alpha", config.gsam_alpha);
   field("sagm_alpha", config.sagm_alpha);
+  field("swad", config.swad);
+  field("swad_tolerance", config.swad_tolerance);
   field("domain_order", config.domain_order);
   field("dgsam_gradients", config.dgsam_gradients);
   field("dgsam_scale", config.dgsam_scale);

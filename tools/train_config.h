@@ -46,6 +46,8 @@ struct TrainConfig {
   double rho = 0.05;
   double gsam_alpha = MethodOptions{}.gsam_alpha;
   double sagm_alpha = MethodOptions{}.sagm_alpha;
+  bool swad = false;
+  double swad_tolerance = 0.3;
   std::string domain_order = "random";
   std::string dgsam_gradients = "all";
   std::string dgsam_scale = "sum";

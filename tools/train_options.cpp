@@ -121,6 +121,13 @@ void add_method_options(CLI::App& command, TrainConfig& config) {
       command, "--sagm-alpha", config.sagm_alpha,
       "SAGM's ascent step goes back by this much of the gradient (the authors: 1e-3; OfficeHome, DomainNet: 5e-4)")
       ->group(kGroup);
+  add_switch(command, "--swad", config.swad,
+             "on: with any algorithm, average the weights of every step while the validation loss lies in a valley "
+             "(SWAD's\nLossValley); the run ends when the loss has left it, and swad.safetensors has the average",
+             kGroup);
+  add_value(command, "--swad-tolerance", config.swad_tolerance,
+            "The valley's rim: this much above the loss at convergence, as a part of it; VLCS: 0.2")
+      ->group(kGroup);
   add_choice(command, "--domain-order", config.domain_order, "Order of DGSAM's ascent over the domains",
              {"random", "fixed"})
       ->group(kGroup);

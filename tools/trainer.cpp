@@ -140,6 +140,7 @@ void Trainer::build_networks() {
   optimizer_ = make_base_optimizer(*backend_, theta_, config_.optimizer);
   method_ = make_method(*backend_, *optimizer_, theta_, domains, method_options(config_, domains));
   method_->set_recording(config_.recording && !config_.profile);
+  if (config_.swad) swad_ = std::make_unique<Swad>(*backend_, theta_, config_.swad_tolerance);
   gradient_ = std::make_unique<ProgramGradient>(*backend_, batch, all, &statistics_, domains, config_.seed);
 
   const std::size_t free = backend_->free_bytes();
@@ -231,6 +232,7 @@ bool Trainer::resume() {
   });
   if (text.empty()) return false;
   optimizer_->set_updates(progress_.updates);
+  if (swad_) swad_->restore(progress_.swad);
   files_.resume(progress_.lengths);
   state_steps_ = progress_.steps;
   std::fprintf(stderr, "Resuming %s after %lld of %lld steps\n", files_.folder().c_str(),
@@ -241,6 +243,9 @@ bool Trainer::resume() {
 std::vector<StateVector> Trainer::state_vectors() const {
   std::vector<StateVector> vectors{{"theta", &theta_}, {"statistics", &statistics_}};
   for (const BaseOptimizer::State& state : optimizer_->state()) vectors.push_back({state.name, state.vector});
+  if (swad_) {
+    for (const Swad::NamedVector& named : swad_->vectors()) vectors.push_back({named.name, named.vector});
+  }
   return vectors;
 }
 

@@ -16,6 +16,7 @@
 #include "models/network.h"
 #include "optim/method.h"
 #include "optim/program_gradient.h"
+#include "optim/swad.h"
 #include "tools/batches.h"
 #include "tools/evaluation.h"
 #include "tools/run_files.h"
@@ -65,7 +66,7 @@ class Trainer {
   /// Writes the state, if it is time.
   void save_state_when_due();
   void save_state_now();
-  void save(const std::string& name, std::int64_t step) const;
+  void save(const std::string& name, std::int64_t step, const FlatVector& theta) const;
 
   // trainer_evaluation.cpp: what comes of it
   /// One line of results.jsonl, one row of the terminal's table, and the checkpoints. Throws Stopped, having changed
@@ -73,9 +74,18 @@ class Trainer {
   void evaluate(std::int64_t step);
   /// Notes what each method of model selection takes so far.
   void select(std::int64_t step, const std::vector<double>& validation);
+  struct SplitScore {
+    int domain;
+    bool in;
+    Score score;
+  };
+  /// Of every split that is evaluated, with these parameters. `check` is called now and then.
+  std::vector<SplitScore> scores(const FlatVector& theta, std::int64_t step, const std::function<void()>& check);
   /// False for an empty split, and for the sources' training splits in fast mode.
   bool is_evaluated(int domain, bool in) const;
   std::int64_t images_to_evaluate() const;
+  /// swad.safetensors, the averaged weights, and their entry among the selections of summary.json.
+  nlohmann::ordered_json evaluate_swad();
   /// Sharpness, summary.json and done.
   void finish();
   /// Throws Error that names the step, the domain and the last good checkpoint.
@@ -109,6 +119,7 @@ class Trainer {
   std::unique_ptr<BaseOptimizer> optimizer_;
   std::unique_ptr<Method> method_;
   std::unique_ptr<ProgramGradient> gradient_;
+  std::unique_ptr<Swad> swad_;  ///< with config.swad
   std::unique_ptr<RunImages> images_;
 
   RunProgress progress_;

@@ -1,5 +1,6 @@
 // The evaluations of a training run, and its end.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <numeric>
@@ -20,6 +21,9 @@ double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+/// Of a split's figures, as DomainBed spells it.
+std::string key_of(int domain, bool in) { return "env" + std::to_string(domain) + (in ? "_in" : "_out"); }
+
 }  // namespace
 
 bool Trainer::is_evaluated(int domain, bool in) const {
@@ -35,6 +39,29 @@ std::int64_t Trainer::images_to_evaluate() const {
     images += (is_evaluated(domain, true) ? split.in.size() : 0) + (is_evaluated(domain, false) ? split.out.size() : 0);
   }
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(images));
+}
+
+std::vector<Trainer::SplitScore> Trainer::scores(const FlatVector& theta, std::int64_t step,
+                                                 const std::function<void()>& check) {
+  std::vector<SplitScore> scores;
+  ProgressBar progress("Evaluating", images_to_evaluate());
+  const auto done = [&](int images) {
+    progress.advance(images);
+    check();
+  };
+  for (int domain = 0; domain < static_cast<int>(folder_.domains.size()); ++domain) {
+    const Split& split = splits_[static_cast<std::size_t>(domain)];
+    for (const bool in : {true, false}) {
+      if (!is_evaluated(domain, in)) continue;
+      EvalAugmentation augmentation{.seed = std::nullopt, .draw = step};
+      if (domain != test_env_ && config_.val_augment && transform_.augment) augmentation.seed = config_.seed;
+      scores.push_back({domain, in,
+                        evaluator_->evaluate(*images_, {domain, in ? split.in : split.out}, theta, statistics_, done,
+                                             augmentation)});
+    }
+  }
+  progress.pause();
+  return scores;
 }
 
 void Trainer::evaluate(std::int64_t step) {
@@ -54,39 +81,24 @@ void Trainer::evaluate(std::int64_t step) {
   std::string row = "step " + std::to_string(step);
   std::vector<double> validation_accuracy, validation_loss;
   nlohmann::ordered_json accuracy = nlohmann::ordered_json::object();
-  std::size_t smallest = std::numeric_limits<std::size_t>::max();
-  ProgressBar progress("Evaluating", images_to_evaluate());
-  for (int domain = 0; domain < static_cast<int>(folder_.domains.size()); ++domain) {
-    const Split& split = splits_[static_cast<std::size_t>(domain)];
-    const bool source = domain != test_env_;
-    if (source) smallest = std::min(smallest, split.in.size());
-    row += "  " + domain_name(domain) + (source ? "" : " (unseen)");
-    for (const bool in : {true, false}) {
-      const std::vector<int>& indices = in ? split.in : split.out;
-      if (!is_evaluated(domain, in)) continue;
-      const auto done = [&](int images) {
-        progress.advance(images);
-        StopSignals::check();
-      };
-      EvalAugmentation augmentation{.seed = std::nullopt, .draw = step};
-      if (source && config_.val_augment && transform_.augment) augmentation.seed = config_.seed;
-      const Score score = evaluator_->evaluate(*images_, {domain, indices}, theta_, statistics_, done, augmentation);
-      const std::string key = "env" + std::to_string(domain) + (in ? "_in" : "_out");
-      line[key + "_acc"] = score.accuracy;
-      line[key + "_loss"] = score.loss;
-      accuracy[key] = score.accuracy;
-      if (source && !in) {
-        validation_accuracy.push_back(score.accuracy);
-        validation_loss.push_back(score.loss);
-      }
-      if (source != in) {
-        char text[16];
-        std::snprintf(text, sizeof text, " %.3f", score.accuracy);
-        row += text;
-      }
+  for (const SplitScore& split : scores(theta_, step, StopSignals::check)) {
+    const std::string key = key_of(split.domain, split.in);
+    const bool source = split.domain != test_env_;
+    line[key + "_acc"] = split.score.accuracy;
+    line[key + "_loss"] = split.score.loss;
+    accuracy[key] = split.score.accuracy;
+    if (source && !split.in) {
+      validation_accuracy.push_back(split.score.accuracy);
+      validation_loss.push_back(split.score.loss);
+    }
+    if (source != split.in) {
+      char text[16];
+      std::snprintf(text, sizeof text, " %.3f", split.score.accuracy);
+      row += "  " + domain_name(split.domain) + (source ? "" : " (unseen)") + text;
     }
   }
-  progress.pause();
+  std::size_t smallest = std::numeric_limits<std::size_t>::max();
+  for (const int domain : sources_) smallest = std::min(smallest, splits_[static_cast<std::size_t>(domain)].in.size());
   line["epoch"] = static_cast<double>(step) * config_.batch_size / static_cast<double>(smallest);
   line["eval_time"] = seconds_since(start);
   if (!validation_accuracy.empty()) {
@@ -99,7 +111,8 @@ void Trainer::evaluate(std::int64_t step) {
 
   progress_.accuracy = std::move(accuracy);
   progress_.evaluated_step = step;
-  save("last.safetensors", step);
+  if (swad_) swad_->end_segment(step, validation_loss.empty() ? std::nan("") : mean(validation_loss));
+  save("last.safetensors", step, theta_);
   select(step, validation_accuracy);
   progress_.loss_sum = progress_.step_seconds = 0;
   progress_.steps_since = 0;
@@ -117,7 +130,7 @@ void Trainer::select(std::int64_t step, const std::vector<double>& validation) {
   if (!progress_.best_validation || score > *progress_.best_validation) {
     progress_.best_validation = score;
     progress_.selection["training_domain_validation"] = choice;
-    save("best.safetensors", step);
+    save("best.safetensors", step, theta_);
   }
   progress_.selection["last"] = choice;
   const nlohmann::ordered_json oracle = unseen("_out");
@@ -128,21 +141,40 @@ void Trainer::select(std::int64_t step, const std::vector<double>& validation) {
   }
 }
 
+nlohmann::ordered_json Trainer::evaluate_swad() {
+  const FlatVector& average = swad_->finish();
+  const SwadState& state = swad_->state();
+  save("swad.safetensors", state.last_step, average);
+  nlohmann::ordered_json accuracy;
+  for (const SplitScore& split : scores(average, state.last_step, [] {})) {
+    accuracy[key_of(split.domain, split.in)] = split.score.accuracy;
+  }
+  const std::string unseen = key_of(test_env_, true);
+  return {{"step", state.last_step},
+          {"accuracy", accuracy.contains(unseen) ? accuracy[unseen] : nlohmann::ordered_json()},
+          {"first_step", state.first_step},
+          {"segments", state.averaged},
+          {"converged", state.threshold.has_value()},
+          {"valley_ended", state.dead},
+          {"accuracies", accuracy}};
+}
+
 void Trainer::finish() {
-  if (progress_.evaluated_step + 1 != config_.steps) save("last.safetensors", config_.steps - 1);
+  if (progress_.evaluated_step + 1 != progress_.steps) save("last.safetensors", progress_.steps - 1, theta_);
+  if (swad_) progress_.selection["swad"] = evaluate_swad();
   nlohmann::ordered_json summary{{"algorithm", config_.algorithm}};
   summary["test_env"] = test_env_ == kNoTestEnv ? nlohmann::ordered_json() : nlohmann::ordered_json(test_env_);
   summary["domains"] = nlohmann::ordered_json::array();
   for (const Domain& domain : folder_.domains) summary["domains"].push_back(domain.name);
   summary["seconds"] = progress_.training_seconds;
-  summary["steps"] = config_.steps;
-  summary["domain_gradients"] = config_.steps * method_->domain_gradients();
+  summary["steps"] = progress_.steps;
+  summary["domain_gradients"] = progress_.steps * method_->domain_gradients();
   // The program computes one domain's gradient, or those of all at once.
   const int gradients_per_run = program_ == batch_program_.get() ? 1 : static_cast<int>(sources_.size());
   summary["flops"] =
-      static_cast<double>(config_.steps) * method_->domain_gradients() / gradients_per_run * program_->flops();
+      static_cast<double>(progress_.steps) * method_->domain_gradients() / gradients_per_run * program_->flops();
   summary["accuracy"] = progress_.accuracy;
-  if (test_env_ != kNoTestEnv) summary["selection"] = progress_.selection;
+  if (test_env_ != kNoTestEnv || swad_) summary["selection"] = progress_.selection;
   summary["peak_rss_mb"] = peak_memory_mb();
   if (config_.sharpness_images > 0) {
     std::fprintf(stderr, "Measuring sharpness (%d images per domain)\n", config_.sharpness_images);

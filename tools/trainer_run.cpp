@@ -76,6 +76,12 @@ void Trainer::take_steps() {
       save_state_when_due();
     }
     if (progress_.steps == config_.steps) break;
+    if (swad_ && swad_->is_dead()) {
+      progress.pause();
+      std::printf("SWAD: the validation loss has left its valley, the run ends after %lld steps\n",
+                  static_cast<long long>(progress_.steps));
+      break;
+    }
     take_step(batches);
     progress.set(progress_.steps);
     save_state_when_due();
@@ -90,6 +96,7 @@ void Trainer::take_step(TrainingBatches& batches) {
   const std::int64_t step = progress_.steps;
   batches.stage(*gradient_);
   method_->step(step, theta_, *gradient_);
+  if (swad_) swad_->average(theta_);
   if (last_seconds_) note(step - 1, method_->report(1), *last_seconds_);
   last_seconds_ = seconds_since(start);
   progress_.steps = step + 1;
@@ -119,16 +126,17 @@ void Trainer::save_state_when_due() {
 void Trainer::save_state_now() {
   note_last_step();
   progress_.updates = optimizer_->updates();
+  if (swad_) progress_.swad = swad_->state();
   progress_.lengths = files_.sync();
   save_state(files_.folder(), *backend_, state_vectors(), progress_.to_text());
   state_saved_ = std::chrono::steady_clock::now();
   state_steps_ = progress_.steps;
 }
 
-void Trainer::save(const std::string& name, std::int64_t step) const {
+void Trainer::save(const std::string& name, std::int64_t step, const FlatVector& theta) const {
   nlohmann::ordered_json normalisation{{"mean", transform_.mean}, {"std", transform_.std}}, domains;
   for (const Domain& domain : folder_.domains) domains.push_back(domain.name);
-  save_weights(files_.path(name), program_->graph(), *backend_, theta_, statistics_,
+  save_weights(files_.path(name), program_->graph(), *backend_, theta, statistics_,
                {{"config", config_.to_json().dump()},
                 {"step", std::to_string(step)},
                 {"classes", nlohmann::ordered_json(folder_.classes).dump()},
