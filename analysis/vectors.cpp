@@ -6,33 +6,29 @@
 namespace dgsam {
 
 Vectors::Vectors(Backend& backend, const FlatVector& like)
-    : backend_(&backend), scratch_(backend, like.shared_layout(), like.dtype()), norm_(backend, sizeof(double)) {}
+    : backend_(&backend), zeros_(backend, like.shared_layout(), like.dtype()), scalar_(backend, sizeof(double)) {}
 
-double Vectors::norm(const FlatVector& x) const {
-  const Tensor norm{norm_.data(), {DType::f64, {}, Layout::dense}};
-  backend_->norm(x.all(), norm);
+double Vectors::downloaded() const {
   double value = 0;
-  backend_->download(&value, norm);
+  backend_->download(&value, scalar());
   return value;
 }
 
+double Vectors::norm(const FlatVector& x) const {
+  backend_->norm(x.all(), scalar());
+  return downloaded();
+}
+
 double Vectors::dot(const FlatVector& x, const FlatVector& y) const {
-  const double length_x = norm(x), length_y = norm(y);
-  if (length_x == 0 || length_y == 0) return 0;
-  backend_->axpby(1 / length_x, x.all(), 0, scratch_.all());
-  add(1 / length_y, y, scratch_);
-  const double sum = norm(scratch_);
-  add(-2 / length_y, y, scratch_);
-  const double difference = norm(scratch_);
-  backend_->zero(scratch_.all());
-  return length_x * length_y / 4 * (sum - difference) * (sum + difference);
+  backend_->dot_product(x.all(), y.all(), scalar());
+  return downloaded();
 }
 
 void Vectors::add(double alpha, const FlatVector& x, const FlatVector& y) const {
   backend_->axpby(alpha, x.all(), 1, y.all());
 }
 
-void Vectors::scale(double alpha, const FlatVector& x) const { backend_->axpby(0, scratch_.all(), alpha, x.all()); }
+void Vectors::scale(double alpha, const FlatVector& x) const { backend_->axpby(0, zeros_.all(), alpha, x.all()); }
 
 void Vectors::copy(const FlatVector& from, const FlatVector& to) const { backend_->copy(from.all(), to.all()); }
 

@@ -14,10 +14,10 @@ class Vectors {
 
   Backend& backend() const { return *backend_; }
   /// A vector of zeros.
-  FlatVector make() const { return {*backend_, scratch_.shared_layout(), scratch_.dtype()}; }
+  FlatVector make() const { return {*backend_, zeros_.shared_layout(), zeros_.dtype()}; }
 
   double norm(const FlatVector& x) const;
-  /// ⟨x,y⟩ = ‖x‖‖y‖/4 (‖x̂ + ŷ‖² - ‖x̂ - ŷ‖²), x̂ and ŷ of length 1: exact to a rounding of ‖x‖‖y‖.
+  /// ⟨x,y⟩.
   double dot(const FlatVector& x, const FlatVector& y) const;
   /// y += alpha x
   void add(double alpha, const FlatVector& x, const FlatVector& y) const;
@@ -35,9 +35,13 @@ class Vectors {
   template <class Draw>
   void fill(const FlatVector& x, const Draw& draw) const;
 
+  /// What an operation wrote into scalar_.
+  double downloaded() const;
+  Tensor scalar() const { return {scalar_.data(), {DType::f64, {}, Layout::dense}}; }
+
   Backend* backend_;
-  FlatVector scratch_;  ///< finite at all times
-  Buffer norm_;
+  FlatVector zeros_;
+  Buffer scalar_;
 };
 
 }  // namespace dgsam

@@ -139,15 +139,6 @@ void write(void* to, cudaDataType_t type, std::uint64_t i, float value) {
                       : void(static_cast<float*>(to)[i] = value);
 }
 
-/// To 10 bits of mantissa, to nearest with ties away from zero, as PTX converts.
-float tf32(float value) {
-  std::uint32_t bits = 0;
-  std::memcpy(&bits, &value, sizeof bits);
-  bits = (bits + 0x1000u) & ~0x1fffu;
-  std::memcpy(&value, &bits, sizeof bits);
-  return value;
-}
-
 /// op(M) as rows of `cols` f32 values.
 std::vector<float> rows_of(const void* data, const Layout& layout, bool transposed, bool round) {
   std::vector<float> values(layout.rows * layout.cols);

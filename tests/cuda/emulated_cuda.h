@@ -139,6 +139,16 @@ Device& device();
 /// Whether [address, address + bytes) lies in one live allocation of device memory.
 bool on_device(const void* address, std::size_t bytes);
 
+/// What a product in TF32 takes for a factor: 10 bits of mantissa, to nearest with ties away from zero, as PTX
+/// converts.
+inline float tf32(float value) {
+  std::uint32_t bits = 0;
+  std::memcpy(&bits, &value, sizeof bits);
+  bits = (bits + 0x1000u) & ~0x1fffu;
+  std::memcpy(&value, &bits, sizeof bits);
+  return value;
+}
+
 /// Sets the device's order for one scope.
 class InOrder {
  public:

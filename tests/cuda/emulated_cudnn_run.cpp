@@ -44,15 +44,6 @@ void for_each(const CudnnTensor& tensor, const Visit& visit) {
           visit(a * strides[0] + b * strides[1] + c * strides[2] + d * strides[3], a, b, c, d);
 }
 
-/// To 10 bits of mantissa, to nearest with ties away from zero.
-float tf32(float value) {
-  std::uint32_t bits = 0;
-  std::memcpy(&bits, &value, sizeof bits);
-  bits = (bits + 0x1000u) & ~0x1fffu;
-  std::memcpy(&value, &bits, sizeof bits);
-  return value;
-}
-
 /// A plan's operands: every tensor at the edge, by its number.
 class Operands {
  public:

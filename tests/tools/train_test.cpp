@@ -29,7 +29,7 @@ std::vector<nlohmann::json> lines_of(const std::string& path) {
 
 TEST_CASE("two runs of each method write the same bits, and another seed writes others") {
   const TinyFolder folder;
-  for (const char* algorithm : {"erm", "sam", "dgsam"}) {
+  for (const char* algorithm : {"erm", "sam", "gsam", "sagm", "dgsam"}) {
     CAPTURE(algorithm);
     for (const char* out : {"first", "second", "other"}) {
       TrainConfig config = folder.config(algorithm, std::string(algorithm) + out);
@@ -60,6 +60,12 @@ TEST_CASE("metrics.jsonl has a line per step with every pass's loss under the me
   // The same initial weights and the same batches: SAM's clean loss is ERM's, its perturbed loss is higher.
   CHECK(sam[0]["loss"] == erm[0]["loss"]);
   CHECK(sam[0]["perturbed_loss"].get<double>() > sam[0]["loss"].get<double>());
+  for (const char* algorithm : {"gsam", "sagm"}) {  // the same first loss, another point up from there
+    Trainer(folder.config(algorithm, algorithm)).run();
+    const auto lines = lines_of(folder.path(std::string(algorithm) + "/metrics.jsonl"));
+    CHECK(lines[0]["loss"] == erm[0]["loss"]);
+    CHECK(lines[0]["perturbed_loss"].get<double>() > lines[0]["loss"].get<double>());
+  }
   const auto dgsam = lines_of(folder.path("dgsam/metrics.jsonl"));
   REQUIRE(dgsam[0]["losses"].size() == 3);  // S + 1 for two sources
   const auto losses = dgsam[0]["losses"].get<std::vector<double>>();

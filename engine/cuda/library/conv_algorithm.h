@@ -44,7 +44,7 @@ class ConvAlgorithm {
  public:
   virtual ~ConvAlgorithm() = default;
   /// Names this way among all of its problem, the same in every process with the same libraries and device: what a
-  /// cache on disk keeps. One word, with its library first: "cudnn:41:2=1,3=0".
+  /// cache on disk keeps. One word, with its library first: "cudnn:cast:41:2=1,3=0".
   virtual std::string name() const = 0;
   virtual std::size_t workspace_bytes() const = 0;
   /// Queues the work. `workspace` is 256-byte aligned and the stream's own. Throws Error that names the call and the

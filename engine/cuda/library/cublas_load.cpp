@@ -31,10 +31,6 @@ using Status = cublasStatus_t;
 
 std::size_t cublasLtGetVersion() { return call<cublasLtGetVersion>("cublasLtGetVersion"); }
 
-const char* cublasLtGetStatusName(Status status) {
-  return call<cublasLtGetStatusName>("cublasLtGetStatusName", status);
-}
-
 const char* cublasLtGetStatusString(Status status) {
   return call<cublasLtGetStatusString>("cublasLtGetStatusString", status);
 }
@@ -73,11 +69,6 @@ Status cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
   return call<cublasLtMatrixLayoutDestroy>("cublasLtMatrixLayoutDestroy", layout);
 }
 
-Status cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout, cublasLtMatrixLayoutAttribute_t attribute,
-                                        const void* value, std::size_t bytes) {
-  return call<cublasLtMatrixLayoutSetAttribute>("cublasLtMatrixLayoutSetAttribute", layout, attribute, value, bytes);
-}
-
 Status cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* preference) {
   return call<cublasLtMatmulPreferenceCreate>("cublasLtMatmulPreferenceCreate", preference);
 }
@@ -101,22 +92,10 @@ Status cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDes
                                               wanted, results, found);
 }
 
-Status cublasLtMatmulAlgoInit(cublasLtHandle_t handle, cublasComputeType_t compute, cudaDataType_t scale,
-                              cudaDataType_t a, cudaDataType_t b, cudaDataType_t c, cudaDataType_t d, int id,
-                              cublasLtMatmulAlgo_t* algo) {
-  return call<cublasLtMatmulAlgoInit>("cublasLtMatmulAlgoInit", handle, compute, scale, a, b, c, d, id, algo);
-}
-
 Status cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDesc_t matmul, cublasLtMatrixLayout_t a,
                                cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
                                const cublasLtMatmulAlgo_t* algo, cublasLtMatmulHeuristicResult_t* result) {
   return call<cublasLtMatmulAlgoCheck>("cublasLtMatmulAlgoCheck", handle, matmul, a, b, c, d, algo, result);
-}
-
-Status cublasLtMatmulAlgoConfigSetAttribute(cublasLtMatmulAlgo_t* algo, cublasLtMatmulAlgoConfigAttributes_t attribute,
-                                            const void* value, std::size_t bytes) {
-  return call<cublasLtMatmulAlgoConfigSetAttribute>("cublasLtMatmulAlgoConfigSetAttribute", algo, attribute, value,
-                                                    bytes);
 }
 
 Status cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t* algo,
