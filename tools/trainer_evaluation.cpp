@@ -184,10 +184,11 @@ void Trainer::finish() {
       indices.resize(std::min(indices.size(), static_cast<std::size_t>(config_.sharpness_images)));
       parts.push_back({domain, std::move(indices)});
     }
+    DomainLosses losses(*backend_, config_.model_spec(static_cast<int>(folder_.classes.size())), network_options(),
+                        arena_, *images_, std::move(parts), statistics_);
     const Sharpness sharpness =
-        one_step_sharpness(*backend_, config_.model_spec(static_cast<int>(folder_.classes.size())), network_options(),
-                           arena_, *images_, parts, sources_, theta_, statistics_, config_.rho);
-    for (std::size_t domain = 0; domain < parts.size(); ++domain) {
+        one_step_sharpness(*backend_, losses, {sources_.begin(), sources_.end()}, theta_, config_.rho);
+    for (std::size_t domain = 0; domain < losses.size(); ++domain) {
       summary["sharpness"][folder_.domains[domain].name] = sharpness.domains[domain];
     }
     summary["sharpness_total"] = sharpness.total;
