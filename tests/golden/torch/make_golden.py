@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes trajectories.json: ten training steps of ERM, SAM and DGSAM on two small ResNets, computed by PyTorch.
+"""Writes trajectories.json: ten training steps of each method on two small ResNets, computed by PyTorch.
 
     /usr/bin/python3 tests/golden/torch/make_golden.py           # Debian: apt install python3-torch
     /usr/bin/python3 tests/golden/torch/make_golden.py --check   # also: how far another correct engine may drift
@@ -36,12 +36,15 @@ In each, the first stage has stride 1, the others 2; then global average pooling
 BATCH NORM
     frozen   statistics are the constants running_mean and running_var
     batch    statistics of the batch of the pass; the first pass of a step, and no other, updates the running ones
-             (momentum 0.1, unbiased variance). A pass of ERM and SAM sees all domains concatenated in domain order.
+             (momentum 0.1, unbiased variance). A pass of all methods but DGSAM sees all domains concatenated in domain order.
 
 METHODS. Every gradient is that of the mean cross-entropy of its batch, over all parameters; norms are global L2 norms
 (accumulated in double). Weight decay is the optimiser's business. "orders" has the domain order of each step.
     erm     loss
     sam     loss (at theta), perturbed_loss;  norms: of the ascent gradient
+    gsam    loss, perturbed_loss as sam;  norms: of g and of the gradient g_p at the perturbed point.  The gradient is
+            g_p - alpha g_o, g_o = g - <g, g_p>/|g_p|^2 g_p
+    sagm    the same records;  perturbed point theta + rho g/|g| - alpha g, gradient (g + g_p)/2
     dgsam   losses: of the S+1 passes in order;  norms: of the S ascent gradients.  gradients = "fresh": losses of the
             S ascent passes, then of the S descent passes (the same order of domains)
     descent_norm   the norm of d, the gradient given to the optimiser
@@ -73,7 +76,7 @@ MODELS = {
 }
 DTYPES = {"f32": torch.float32, "f64": torch.float64}
 DIGITS = {"f32": 9, "f64": 14}
-METHODS = [{"method": "erm"}, {"method": "sam"}] + [
+METHODS = [{"method": "erm"}, {"method": "sam"}, {"method": "gsam", "alpha": 0.2}, {"method": "sagm", "alpha": 0.002}] + [
     {"method": "dgsam", "gradients": gradients, "scale": scale}
     for gradients, scale in (("all", "sum"), ("all", "mean"), ("perturbed", "sum"), ("fresh", "sum"))]
 OPTIMIZERS = {
@@ -179,6 +182,27 @@ def sam(trainer, batches, order, options):
     return descent, {"loss": loss, "perturbed_loss": perturbed_loss, "norms": norm(gradient)}
 
 
+def gsam(trainer, batches, order, options):
+    """Zhuang et al. 2022, with the radius of SAM."""
+    everything, theta = concatenated(batches), trainer.theta()
+    loss, gradient = trainer.gradient(*everything, first=True)
+    trainer.set_theta(theta + RHO / (norm(gradient) + 1e-12) * gradient)
+    perturbed_loss, perturbed = trainer.gradient(*everything, first=False)
+    orthogonal = gradient - (gradient @ perturbed) / (perturbed @ perturbed) * perturbed
+    return perturbed - options["alpha"] * orthogonal, {"loss": loss, "perturbed_loss": perturbed_loss,
+                                                       "norms": [norm(gradient), norm(perturbed)]}
+
+
+def sagm(trainer, batches, order, options):
+    """Wang et al. 2023, as the authors' code has it."""
+    everything, theta = concatenated(batches), trainer.theta()
+    loss, gradient = trainer.gradient(*everything, first=True)
+    trainer.set_theta(theta + (RHO / (norm(gradient) + 1e-12) - options["alpha"]) * gradient)
+    perturbed_loss, perturbed = trainer.gradient(*everything, first=False)
+    return (gradient + perturbed) / 2, {"loss": loss, "perturbed_loss": perturbed_loss,
+                                        "norms": [norm(gradient), norm(perturbed)]}
+
+
 def dgsam(trainer, batches, order, options):
     """Algorithm 1 of arXiv 2503.23430 and the variants named by options["gradients"] and options["scale"]."""
     losses, norms, gradients, theta = [], [], [], trainer.theta()
@@ -205,7 +229,7 @@ def run(settings):
     """The ten steps of one run: its settings, then one list per recorded quantity."""
     dtype = DTYPES[settings["precision"]]
     trainer = Trainer(settings["model"], settings["batch_norm"], dtype, settings["optimizer"])
-    method = {"erm": erm, "sam": sam, "dgsam": dgsam}[settings["method"]]
+    method = {"erm": erm, "sam": sam, "gsam": gsam, "sagm": sagm, "dgsam": dgsam}[settings["method"]]
     columns = {}
     for step in range(STEPS):
         batches = [batch(domain, step, dtype) for domain in range(DOMAINS)]
