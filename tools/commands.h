@@ -16,6 +16,7 @@ void add_data_check_commands(CLI::App& data);
 void add_data_import_command(CLI::App& data);
 void add_data_make_command(CLI::App& data);
 void add_weights_command(CLI::App& app);
+void add_toy_command(CLI::App& app);
 void add_gradcheck_command(CLI::App& app);
 void add_info_command(CLI::App& app);
 

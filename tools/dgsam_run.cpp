@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   dgsam::add_collect_command(app);
   dgsam::add_data_command(app);
   dgsam::add_weights_command(app);
+  dgsam::add_toy_command(app);
   dgsam::add_gradcheck_command(app);
   dgsam::add_info_command(app);
   try {
