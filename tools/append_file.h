@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace dgsam {
@@ -19,6 +20,8 @@ class AppendFile {
   ~AppendFile();
 
   void append(const std::string& line) { pending_ += line + '\n'; }
+  /// The same, of bytes that are no line.
+  void append_bytes(std::string_view bytes) { pending_ += bytes; }
   /// Hands all lines to the system: they survive this process.
   void flush();
   /// And to the disk: they survive the machine.

@@ -34,7 +34,7 @@ bool is_ours(const std::string& name) {
     rest.remove_prefix(4);
     return !rest.empty() && std::all_of(rest.begin(), rest.end(), [](char c) { return c >= '0' && c <= '9'; });
   };
-  return name == kLock || std::any_of(kOurs.begin(), kOurs.end(), matches);
+  return name == kLock || name.starts_with(kEventFilePrefix) || std::any_of(kOurs.begin(), kOurs.end(), matches);
 }
 
 bool is_temporary(const std::string& name) { return name.find(".tmp") != std::string::npos; }
@@ -115,12 +115,14 @@ void RunFiles::flush() {
   metrics_.flush();
   timing_.flush();
   results_.flush();
+  if (events_) events_->flush();
 }
 
 RunFiles::Lengths RunFiles::sync() {
   metrics_.sync();
   timing_.sync();
   results_.sync();
+  if (events_) events_->sync();
   return {metrics_.bytes(), timing_.bytes(), results_.bytes()};
 }
 

@@ -3,9 +3,11 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "tools/append_file.h"
+#include "tools/event_file.h"
 
 namespace dgsam {
 
@@ -45,6 +47,9 @@ class RunFiles {
   void begin();
   /// Opens the files of the run that the folder holds, cut back to `lengths`.
   void resume(const Lengths& lengths);
+  /// From now on events() writes a new file for TensorBoard, beside those of the run so far. Of what they hold, only
+  /// steps before `step` count: a resumed run takes the others again.
+  void open_events(std::int64_t step) { events_.emplace(folder_, step); }
 
   const std::filesystem::path& folder() const { return folder_; }
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
@@ -56,6 +61,10 @@ class RunFiles {
   void timing(const nlohmann::ordered_json& line) { timing_.append(line.dump()); }
   /// One line of results.jsonl, written when this returns, with all lines before it.
   void results(const nlohmann::json& line);
+  /// For TensorBoard, if open_events() was called.
+  void events(std::int64_t step, const Scalars& scalars) {
+    if (events_) events_->append(step, scalars);
+  }
   void flush();
   /// All lines are on disk when this returns, and this long.
   Lengths sync();
@@ -74,6 +83,7 @@ class RunFiles {
   std::unique_ptr<FolderLock> lock_;
   bool resumes_ = false;
   AppendFile metrics_, timing_, results_;
+  std::optional<EventFile> events_;
 };
 
 }  // namespace dgsam

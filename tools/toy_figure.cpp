@@ -16,13 +16,13 @@ namespace {
 // What a panel shows, and where things lie in the view box.
 constexpr double kViewU = 2.2, kViewV = 1.7;
 constexpr double kPanelWidth = 316, kPanelHeight = kPanelWidth * kViewV / kViewU;
-constexpr double kMargin = 12, kGap = 14, kHead = 84, kRowLabel = 40, kFoot = 112;
+constexpr double kMargin = 12, kGap = 14, kHead = 84, kRowLabel = 40, kFoot = 92;
 constexpr double kWidth = 2 * kMargin + 3 * kPanelWidth + 2 * kGap;
 constexpr double kRowHeight = kRowLabel + kPanelHeight + kGap;
 
 /// Closer near 0: the wells of the total are 1/8 deep, and the domains rise and fall by 3 around the fake minimum.
-constexpr std::array kLevels = {-2.0, -1.0, -0.5, -0.2, 0.02, 0.06, 0.12, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0};
-constexpr int kGridColumns = 111, kGridRows = 86;
+constexpr std::array kLevels = {-1.5, -0.5, 0.02, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 3.0};
+constexpr int kGridColumns = 89, kGridRows = 69;
 constexpr std::array kSurfaces = {0, 1, -1};
 constexpr int kPathsPerAxis = 4;
 
@@ -32,22 +32,22 @@ text { font: 15px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "De
 .bold { font-weight: 600; }
 .title { font-size: 19px; font-weight: 600; }
 .paper { fill: #fdfdfb; }
-.band { fill: #35597c; fill-opacity: .075; stroke: #35597c; stroke-opacity: .3; stroke-width: .6; fill-rule: evenodd; }
+.band { fill: #35597c; fill-opacity: .09; stroke: #35597c; stroke-opacity: .3; stroke-width: .6; fill-rule: evenodd; }
 .frame { fill: none; stroke: #b9bdb8; }
 .minimum { fill: none; stroke: #1d2126; stroke-width: 1.8; }
 .label, .halo { stroke: #fdfdfb; stroke-linejoin: round; }
 .label { font-weight: 600; stroke-width: 4; paint-order: stroke; }
-.halo { fill: none; stroke-width: 3.4; stroke-opacity: .75; }
-.path { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linejoin: round; }
+.halo { fill: none; stroke-width: 2.8; stroke-opacity: .6; }
+.path { fill: none; stroke: currentColor; stroke-width: 1.1; stroke-opacity: .85; stroke-linejoin: round; }
 .start { fill: #fdfdfb; stroke: currentColor; stroke-width: 1.2; }
-.end { fill: currentColor; }
+.ends { fill: none; stroke: currentColor; stroke-width: 4; stroke-linecap: round; }
 .c0 { color: #0067a5; } .c1 { color: #c24e00; } .c2 { color: #007f5f; } .c3 { color: #9b3f86; } .c4 { color: #7a6200; }
 .coloured { fill: currentColor; }
 @media (prefers-color-scheme: dark) {
   text, .bold { fill: #e4e6e8; }
   .small { fill: #a0a7ae; }
   .paper, .start { fill: #15171a; }
-  .band { fill: #a9c8e6; stroke: #a9c8e6; fill-opacity: .055; }
+  .band { fill: #a9c8e6; stroke: #a9c8e6; fill-opacity: .07; }
   .frame { stroke: #454b52; }
   .minimum { stroke: #e4e6e8; }
   .label, .halo { stroke: #15171a; }
@@ -56,7 +56,7 @@ text { font: 15px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "De
 }
 @media (max-width: 640px) {
   text, .small { font-size: 25px; }
-  .title { font-size: 29px; }
+  .title { font-size: 27px; }
   .wide { display: none; }
 }
 )css";
@@ -101,6 +101,13 @@ std::string circle(ToyPoint point, double radius, const char* classes) {
          classes + "\"/>\n";
 }
 
+/// The points as part of a path's data: a pair after "M" begins a line, and pairs after that continue it.
+std::string line_data(const std::vector<ToyPoint>& points) {
+  std::string data = "M";
+  for (const ToyPoint point : points) data += (data.size() == 1 ? "" : " ") + place(point);
+  return data;
+}
+
 /// One surface: a translucent region per level, so that shades add up where the loss is high.
 std::string surface(int domain) {
   ContourGrid grid{kGridColumns, kGridRows, {}};
@@ -117,12 +124,9 @@ std::string surface(int domain) {
   for (const double level : kLevels) {
     std::string path;
     for (const auto& loop : loops_above(grid, level)) {
-      const char* command = "M";
-      for (const ContourPoint point : loop) {
-        path += command + place({u_of(point.column), v_of(point.row)});
-        command = "L";
-      }
-      path += "Z";
+      std::vector<ToyPoint> points;
+      for (const ContourPoint point : loop) points.push_back({u_of(point.column), v_of(point.row)});
+      path += line_data(points) + "Z";
     }
     if (!path.empty()) svg += "<path class=\"band\" d=\"" + path + "\"/>\n";
   }
@@ -139,10 +143,8 @@ std::string minima() {
   return svg + "</g>\n";
 }
 
-std::string polyline(const std::vector<ToyPoint>& points, const char* classes) {
-  std::string svg = "<polyline class=\"" + std::string(classes) + "\" points=\"";
-  for (const ToyPoint point : points) svg += (point.u == points[0].u && &point == &points[0] ? "" : " ") + place(point);
-  return svg + "\"/>\n";
+std::string use(const std::string& id, const std::string& classes = "") {
+  return "<use href=\"#" + id + "\"" + (classes.empty() ? "" : " class=\"" + classes + "\"") + "/>\n";
 }
 
 /// The runs of one cell: every end, and the paths of a few starts spread over the grid.
@@ -157,22 +159,20 @@ std::string paths(const ToyCell& cell, int starts, const std::string& id) {
   std::string lines, marks, ends;
   for (int i = 0; i < static_cast<int>(cell.runs.size()); ++i) {
     const ToyRun& run = cell.runs[static_cast<std::size_t>(i)];
-    ends += circle(run.path.back(), 2, "end");
+    ends += "M" + place(run.path.back()) + "h0";
     if (!is_drawn(i % starts) || !is_drawn(i / starts)) continue;
-    lines += polyline(run.path, "halo") + polyline(run.path, "path");
+    lines += line_data(run.path);
     marks += circle(run.path.front(), 3, "start");
   }
-  return "<g id=\"" + id + "\">\n" + lines + marks + ends + "</g>\n";
-}
-
-std::string use(const std::string& id, double x, double y) {
-  return "<use href=\"#" + id + "\" x=\"" + at(x) + "\" y=\"" + at(y) + "\"/>\n";
+  return "<path id=\"" + id + "-lines\" d=\"" + lines + "\"/>\n<g id=\"" + id + "\">\n" + use(id + "-lines", "halo") +
+         use(id + "-lines", "path") + marks + "<path class=\"ends\" d=\"" + ends + "\"/>\n</g>\n";
 }
 
 /// The bands with their limits, and what the marks mean.
 std::string key(double y) {
   const double width = (kWidth - 2 * kMargin) / (kLevels.size() + 1);
   std::string svg = text(kMargin, y, "small", "loss, the same shades in all panels; steps are finer near 0");
+  svg += text(kWidth - kMargin, y, "small wide", "circles: starts of the paths shown; dots: where all runs end", "end");
   for (std::size_t band = 0; band <= kLevels.size(); ++band) {
     const double x = kMargin + width * static_cast<double>(band);
     const std::string box =
@@ -220,8 +220,8 @@ std::string toy_figure(const ToyResult& result, double rho) {
     for (std::size_t column = 0; column < kSurfaces.size(); ++column) {
       const double x = kMargin + (kPanelWidth + kGap) * static_cast<double>(column), y = top + kRowLabel;
       svg += "<g transform=\"translate(" + at(x) + " " + at(y) + ")\"><g clip-path=\"url(#panel)\">\n";
-      svg += use("surface" + std::to_string(kSurfaces[column] + 1), 0, 0);
-      svg += "<g class=\"" + colour + "\">" + use("paths" + std::to_string(row), 0, 0) + "</g>\n" + use("minima", 0, 0);
+      svg += use("surface" + std::to_string(kSurfaces[column] + 1));
+      svg += use("paths" + std::to_string(row), colour) + use("minima");
       svg += "</g><rect class=\"frame\" width=\"" + at(kPanelWidth) + "\" height=\"" + at(kPanelHeight) + "\"/></g>\n";
     }
   }

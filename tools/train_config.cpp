@@ -138,6 +138,7 @@ void for_each_field(Config& config, const Field& field) {
   field("threads", config.threads);
   field("onednn", config.onednn);
   field("save_every", config.save_every);
+  field("tensorboard", config.tensorboard);
 }
 
 std::string flag_of(std::string field) {
@@ -148,7 +149,8 @@ std::string flag_of(std::string field) {
 }  // namespace
 
 bool may_change(const std::string& field) {
-  return field == "data_dir" || field == "cache" || field == "cache_gb" || field == "threads" || field == "save_every";
+  return field == "data_dir" || field == "cache" || field == "cache_gb" || field == "threads" ||
+         field == "save_every" || field == "tensorboard";
 }
 
 nlohmann::ordered_json TrainConfig::to_json() const {

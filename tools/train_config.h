@@ -69,6 +69,7 @@ struct TrainConfig {
   std::int64_t backend_check = 0;  ///< steps whose every operation is compared with the CPU's, instead of training
   bool recording = true;           ///< steps are recorded and replayed where the device can
   std::int64_t save_every = 0;     ///< steps between states to resume from; 0: by time
+  bool tensorboard = false;        ///< write event files, too
   bool overwrite = false;
   bool resume = false;
   std::string out;

@@ -195,6 +195,10 @@ void add_run_options(CLI::App& command, TrainConfig& config) {
       command, "--recording", config.recording,
       "on: a GPU records the second step and replays it as one launch, to the same bits; off: every operation anew",
       kGroup);
+  add_switch(
+      command, "--tensorboard", config.tensorboard,
+      "on: write events.out.tfevents.* into --out, too, for `tensorboard --logdir`: losses, gradient norms, accuracies",
+      kGroup);
   add_value(command, "--backend-check", config.backend_check,
             "Instead of training: this many steps whose every operation also runs on the CPU (on the CPU: in our own\n"
             "loops), the worst difference of each operation, and an error if one is beyond rounding")

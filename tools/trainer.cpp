@@ -174,6 +174,7 @@ void Trainer::start() {
   for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", note.c_str());
 
   files_.begin();
+  if (config_.tensorboard) files_.open_events(0);
   files_.write("program.txt", program_->dump());
   files_.write_json("config.json", describe(notes));
 }
@@ -234,6 +235,7 @@ bool Trainer::resume() {
   optimizer_->set_updates(progress_.updates);
   if (swad_) swad_->restore(progress_.swad);
   files_.resume(progress_.lengths);
+  if (config_.tensorboard) files_.open_events(progress_.steps);
   state_steps_ = progress_.steps;
   std::fprintf(stderr, "Resuming %s after %lld of %lld steps\n", files_.folder().c_str(),
                static_cast<long long>(progress_.steps), static_cast<long long>(config_.steps));

@@ -97,6 +97,11 @@ class Trainer {
   static double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
+  std::vector<std::string> domain_names() const {
+    std::vector<std::string> names;
+    for (const Domain& domain : folder_.domains) names.push_back(domain.name);
+    return names;
+  }
   const std::string& domain_name(int domain) const { return folder_.domains[static_cast<std::size_t>(domain)].name; }
 
   TrainConfig config_;

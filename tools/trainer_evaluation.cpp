@@ -10,6 +10,7 @@
 #include "tools/progress.h"
 #include "tools/sharpness.h"
 #include "tools/stop_signal.h"
+#include "tools/tensorboard.h"
 #include "tools/trainer.h"
 #include "tools/versions.h"
 
@@ -105,6 +106,7 @@ void Trainer::evaluate(std::int64_t step) {
     line["val_acc"] = mean(validation_accuracy);
     line["val_loss"] = mean(validation_loss);
   }
+  files_.events(step, evaluation_scalars(line, domain_names()));
   files_.results(line);
   std::printf("%s\n", row.c_str());
   std::fflush(stdout);

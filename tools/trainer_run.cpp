@@ -5,6 +5,7 @@
 #include "models/parameters.h"
 #include "tools/progress.h"
 #include "tools/stop_signal.h"
+#include "tools/tensorboard.h"
 #include "tools/trainer.h"
 #include "tools/versions.h"
 
@@ -174,6 +175,7 @@ void Trainer::write_metrics(std::int64_t step, const StepReport& report, double 
   line["grad_norms"] = report.norms;
   files_.metrics(line);
   files_.timing({{"step", step}, {"seconds", seconds}});
+  files_.events(step, step_scalars(line, seconds));
   progress_.loss_sum += loss;
   progress_.step_seconds += seconds;
   progress_.training_seconds += seconds;
