@@ -33,7 +33,7 @@ std::string text_of(const Figure& figure, const char* plus_minus) {
 
 /// Header and rows as text.
 std::vector<Words> cells_of(const ResultTable& table, const char* plus_minus) {
-  std::vector<Words> rows{{"Algorithm"}};
+  std::vector<Words> rows{{table.part == Part::ablation ? "Setting" : "Algorithm"}};
   rows[0].insert(rows[0].end(), table.columns.begin(), table.columns.end());
   for (const FigureRow& row : table.rows) {
     rows.push_back({row.label});
@@ -58,17 +58,17 @@ std::string joined(const Words& words, const std::string& separator, std::size_t
   return text;
 }
 
+std::string text_table(const ResultTable& table) {
+  std::string text = "-------- " + table.title + "\n";
+  const std::vector<Words> rows = cells_of(table, " +/- ");
+  if (table.part != Part::selection) return text + text_columns(rows);
+  for (const Words& row : rows) text += joined(row, "  ", width_of(table)) + " \n";
+  return text;
+}
+
 std::string as_text(const Collection& collection, const std::vector<ResultTable>& tables) {
   std::string text = "Total records: " + std::to_string(collection.records.size()) + "\n";
-  for (const ResultTable& table : tables) {
-    text += "\n-------- " + table.title + "\n";
-    const std::vector<Words> rows = cells_of(table, " +/- ");
-    if (table.part != Part::selection) {
-      text += text_columns(rows);
-      continue;
-    }
-    for (const Words& row : rows) text += joined(row, "  ", width_of(table)) + " \n";
-  }
+  for (const ResultTable& table : tables) text += "\n" + text_table(table);
   return text;
 }
 
@@ -147,6 +147,8 @@ const char* name_of(Part part) {
       return "comparison";
     case Part::cost:
       return "cost";
+    case Part::ablation:
+      return "ablation";
   }
   return "";
 }
@@ -165,6 +167,28 @@ const char* name_of(CollectProblem::Kind kind) {
   return "";
 }
 
+nlohmann::ordered_json json_table(const ResultTable& table) {
+  nlohmann::ordered_json json{{"part", name_of(table.part)},
+                              {"dataset", table.dataset},
+                              {"selection", table.selection},
+                              {"title", table.title},
+                              {"columns", table.columns}};
+  for (const FigureRow& row : table.rows) {
+    nlohmann::ordered_json figures = nlohmann::ordered_json::array();
+    for (const Figure& figure : row.figures) {
+      nlohmann::ordered_json cell = nlohmann::ordered_json::object();
+      for (const auto& [key, value] :
+           {std::pair{"value", figure.value}, {"error", figure.error}, {"low", figure.low}, {"high", figure.high}}) {
+        if (!std::isnan(value)) cell[key] = value;
+      }
+      if (figure.count > 0) cell["n"] = figure.count;
+      figures.push_back(std::move(cell));
+    }
+    json["rows"].push_back({{"label", row.label}, {"figures", std::move(figures)}});
+  }
+  return json;
+}
+
 std::string as_json(const Collection& collection, const std::vector<ResultTable>& tables) {
   nlohmann::ordered_json json{{"runs", collection.runs.size()}, {"records", collection.records.size()}};
   json["problems"] = nlohmann::ordered_json::array();
@@ -172,27 +196,7 @@ std::string as_json(const Collection& collection, const std::vector<ResultTable>
     json["problems"].push_back({{"kind", name_of(problem.kind)}, {"text", problem.text}});
   }
   json["tables"] = nlohmann::ordered_json::array();
-  for (const ResultTable& table : tables) {
-    nlohmann::ordered_json one{{"part", name_of(table.part)},
-                               {"dataset", table.dataset},
-                               {"selection", table.selection},
-                               {"title", table.title},
-                               {"columns", table.columns}};
-    for (const FigureRow& row : table.rows) {
-      nlohmann::ordered_json figures = nlohmann::ordered_json::array();
-      for (const Figure& figure : row.figures) {
-        nlohmann::ordered_json cell = nlohmann::ordered_json::object();
-        for (const auto& [key, value] :
-             {std::pair{"value", figure.value}, {"error", figure.error}, {"low", figure.low}, {"high", figure.high}}) {
-          if (!std::isnan(value)) cell[key] = value;
-        }
-        if (figure.count > 0) cell["n"] = figure.count;
-        figures.push_back(std::move(cell));
-      }
-      one["rows"].push_back({{"label", row.label}, {"figures", std::move(figures)}});
-    }
-    json["tables"].push_back(std::move(one));
-  }
+  for (const ResultTable& table : tables) json["tables"].push_back(json_table(table));
   return json.dump(2) + "\n";
 }
 
@@ -224,6 +228,15 @@ std::string as_csv(const std::vector<ResultTable>& tables) {
 
 }  // namespace
 
+const std::map<std::string, TableFormat>& table_formats() {
+  static const std::map<std::string, TableFormat> formats{{"text", TableFormat::text},
+                                                          {"markdown", TableFormat::markdown},
+                                                          {"latex", TableFormat::latex},
+                                                          {"json", TableFormat::json},
+                                                          {"csv", TableFormat::csv}};
+  return formats;
+}
+
 std::string format_tables(const Collection& collection, const std::vector<ResultTable>& tables, TableFormat format) {
   switch (format) {
     case TableFormat::text:
@@ -236,6 +249,22 @@ std::string format_tables(const Collection& collection, const std::vector<Result
       return as_json(collection, tables);
     case TableFormat::csv:
       return as_csv(tables);
+  }
+  return "";
+}
+
+std::string format_table(const ResultTable& table, TableFormat format) {
+  switch (format) {
+    case TableFormat::text:
+      return text_table(table);
+    case TableFormat::markdown:
+      return as_markdown({table});
+    case TableFormat::latex:
+      return latex_table(table);
+    case TableFormat::json:
+      return json_table(table).dump(2) + "\n";
+    case TableFormat::csv:
+      return as_csv({table});
   }
   return "";
 }

@@ -77,8 +77,9 @@ void read_accuracies(const Json& line, ResultRecord& record) {
 }
 
 /// Arguments that say which run this is of one choice of hyperparameters, or where it ran.
-const std::set<std::string> kNotHparams{"dataset", "data_dir", "test_env", "algorithm", "trial_seed", "seed",
-                                        "cache",   "cache_gb", "threads",  "onednn",    "save_every", "device"};
+const std::set<std::string> kNotHparams{"dataset",    "data_dir", "test_env",         "algorithm",    "trial_seed",
+                                        "seed",       "cache",    "cache_gb",         "threads",      "onednn",
+                                        "save_every", "device",   "sharpness_images", "sharpness_rho"};
 
 class FolderReader {
  public:

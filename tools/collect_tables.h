@@ -26,7 +26,7 @@ struct FigureRow {
 };
 
 struct ResultTable {
-  enum class Part : std::uint8_t { selection, swad, spread, comparison, cost };
+  enum class Part : std::uint8_t { selection, swad, spread, comparison, cost, ablation };
   Part part = Part::selection;
   std::string dataset;    ///< empty: all of them
   std::string selection;  ///< name of the method of model selection; empty where none is used

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <map>
 #include <memory>
 
 #include "engine/core/check.h"
@@ -13,11 +12,6 @@ namespace dgsam {
 
 namespace {
 
-const std::map<std::string, TableFormat> kFormats{{"text", TableFormat::text},
-                                                  {"markdown", TableFormat::markdown},
-                                                  {"latex", TableFormat::latex},
-                                                  {"json", TableFormat::json},
-                                                  {"csv", TableFormat::csv}};
 const std::vector<std::string> kParts{"selection", "swad", "spread", "compare", "cost"};
 
 struct Options {
@@ -87,7 +81,7 @@ void add_collect_command(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   command->add_option("folders", options->folders, "Folders of runs; those below them are found")->required();
   command->add_option("--format", options->format, "text, markdown, latex, json or csv")
-      ->transform(CLI::CheckedTransformer(kFormats).description(""))
+      ->transform(CLI::CheckedTransformer(table_formats()).description(""))
       ->default_str("text");
   command
       ->add_option(

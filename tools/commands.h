@@ -11,6 +11,7 @@ void add_predict_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_collect_command(CLI::App& app);
 void add_sweep_command(CLI::App& app);
+void add_ablate_command(CLI::App& app);
 void add_data_command(CLI::App& app);
 void add_data_check_commands(CLI::App& data);
 void add_data_import_command(CLI::App& data);

@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   dgsam::add_predict_command(app);
   dgsam::add_report_command(app);
   dgsam::add_sweep_command(app);
+  dgsam::add_ablate_command(app);
   dgsam::add_collect_command(app);
   dgsam::add_data_command(app);
   dgsam::add_weights_command(app);

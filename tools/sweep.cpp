@@ -84,9 +84,15 @@ SweepJobs Sweep::jobs() {
       }
     }
   };
+  std::map<std::string, std::set<int>> tried;
+  for (const std::string& algorithm : d.algorithms) {
+    const std::vector<int> numbers = d.hparams_of(algorithm);
+    tried[algorithm] = {numbers.begin(), numbers.end()};
+  }
   for (int trial = 0; trial < (two_stages ? 1 : d.trials); ++trial) {
     for (int hparams = 0; hparams < d.n_hparams; ++hparams) {
       for_each_group([&](const std::string& dataset, const std::string& algorithm, int env) {
+        if (!tried.at(algorithm).contains(hparams)) return;
         result.jobs.push_back(make_job(dataset, algorithm, env, trial, hparams));
       });
     }
@@ -108,7 +114,7 @@ SweepJobs Sweep::jobs() {
 
 int Sweep::winner(const std::string& dataset, const std::string& algorithm, int env, SweepJobs& jobs) {
   std::vector<SweepJob> search;
-  for (int hparams = 0; hparams < definition_.n_hparams; ++hparams) {
+  for (const int hparams : definition_.hparams_of(algorithm)) {
     search.push_back(make_job(dataset, algorithm, env, 0, hparams));
   }
   const std::string group = group_name(dataset, algorithm, search.front().domain);
@@ -128,7 +134,7 @@ int Sweep::winner(const std::string& dataset, const std::string& algorithm, int 
           " is done, and nothing can be chosen: ", describe_problems(collection));
   const fs::path& chosen = collection.runs[best->record->run].folder;
   const auto place = std::find(folders.begin(), folders.end(), chosen) - folders.begin();
-  return winners_[group] = static_cast<int>(place);
+  return winners_[group] = search[static_cast<std::size_t>(place)].hparams;
 }
 
 std::vector<std::string> Sweep::arguments(const SweepJob& job) const {

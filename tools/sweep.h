@@ -22,14 +22,17 @@ struct SweepDefinition {
   std::string grid = "defaults";      ///< or "swad", "domainbed-random", or the file that the choices came from
   std::string search;                 ///< "first-trial" or "every-trial"
   int n_hparams = 0;                  ///< choices that are tried
-  std::vector<HparamValues> choices;  ///< in full; empty for domainbed-random
-  std::vector<std::string> train;     ///< flags for every job
+  std::vector<HparamValues> choices;  ///< in full; empty for domainbed-random. Given ones stand in place of `grid`'s
+  std::map<std::string, std::vector<int>> tried;  ///< by algorithm, indices of the choices it tries; not there: all
+  std::vector<std::string> train;                 ///< flags for every job
   std::map<std::string, std::vector<std::string>> domains;  ///< of each data set, in index order
 
   nlohmann::ordered_json to_json() const;
   /// Throws Error that names the file and the field.
   static SweepDefinition from_json(const nlohmann::ordered_json& json, const std::string& where);
   bool random() const { return grid == "domainbed-random"; }
+  /// Numbers of the choices that an algorithm tries.
+  std::vector<int> hparams_of(const std::string& algorithm) const;
 };
 
 /// Fills in what follows from the flags: choices, search, domains. `given`: names of fields whose flags were given.

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
+#include <numeric>
 #include <sstream>
 
 #include "data/datasets.h"
@@ -59,8 +60,7 @@ void check_train_flags(const SweepDefinition& definition) {
     }
   }
   const TrainFlags flags = parse_train_flags(definition.train, definition.datasets.front());
-  require(!flags.config.data_dir.empty(),
-          "the folder of the data is needed: dgsam-run sweep launch ... -- --data-dir DIR");
+  require(!flags.config.data_dir.empty(), "the folder of the data is needed: end the command with -- --data-dir DIR");
   for (const HparamValues& choice : definition.choices) {
     for (const auto& [name, value] : choice.items()) {
       require(!flags.given.contains(name), name, " is varied by --grid ", definition.grid,
@@ -91,16 +91,18 @@ void resolve_grid(SweepDefinition& definition, const std::set<std::string>& give
             "hyperparameters for every trial, so none can be reused");
     return;
   }
-  definition.choices = definition.grid == "defaults" ? std::vector<HparamValues>{HparamValues::object()}
-                       : definition.grid == "swad"   ? swad_grid()
-                                                     : grid_from_file(definition.grid);
+  if (definition.choices.empty()) {
+    definition.choices = definition.grid == "defaults" ? std::vector<HparamValues>{HparamValues::object()}
+                         : definition.grid == "swad"   ? swad_grid()
+                                                       : grid_from_file(definition.grid);
+  }
   if (given.contains("n_hparams")) {
     require(definition.n_hparams <= std::ssize(definition.choices), "--n-hparams ", definition.n_hparams, ": --grid ",
             definition.grid, " has ", definition.choices.size(), " choices");
     definition.choices.resize(static_cast<std::size_t>(definition.n_hparams));
   }
   definition.n_hparams = static_cast<int>(definition.choices.size());
-  if (!given.contains("search")) definition.search = "first-trial";
+  if (definition.search.empty()) definition.search = "first-trial";
 }
 
 void check_unique(const std::vector<std::string>& names, const char* flag) {
@@ -161,7 +163,14 @@ T field(const Json& json, const char* name, const std::string& where) {
 Json SweepDefinition::to_json() const {
   return {{"datasets", datasets}, {"algorithms", algorithms}, {"test_envs", test_envs}, {"trials", trials},
           {"grid", grid},         {"search", search},         {"n_hparams", n_hparams}, {"train", train},
-          {"domains", domains},   {"choices", choices}};
+          {"domains", domains},   {"choices", choices},       {"tried", tried}};
+}
+
+std::vector<int> SweepDefinition::hparams_of(const std::string& algorithm) const {
+  if (const auto some = tried.find(algorithm); some != tried.end()) return some->second;
+  std::vector<int> all(static_cast<std::size_t>(n_hparams));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
 }
 
 SweepDefinition SweepDefinition::from_json(const Json& json, const std::string& where) {
@@ -180,8 +189,15 @@ SweepDefinition SweepDefinition::from_json(const Json& json, const std::string& 
   read("train", definition.train);
   read("domains", definition.domains);
   read("choices", definition.choices);
+  if (json.contains("tried")) read("tried", definition.tried);
   require(definition.random() || definition.n_hparams == std::ssize(definition.choices), where, ": \"n_hparams\" is ",
           definition.n_hparams, ", but there are ", definition.choices.size(), " \"choices\"");
+  for (const auto& [algorithm, numbers] : definition.tried) {
+    for (const int number : numbers) {
+      require(number >= 0 && number < definition.n_hparams, where, ": \"tried\" has choice ", number, " for ",
+              algorithm, ", but they are numbered 0 to ", definition.n_hparams - 1);
+    }
+  }
   return definition;
 }
 
@@ -244,6 +260,7 @@ Sweep Sweep::define(const fs::path& folder, SweepDefinition asked, const std::se
       if (given.contains("n_hparams")) merged.n_hparams = asked.n_hparams;
       if (given.contains("grid")) {
         merged.grid = asked.grid;
+        merged.choices.clear();
         if (merged.grid == sweep.definition_.grid) resolve_grid(merged, {"n_hparams", "search"});
       }
       require_agreement(sweep.definition_, merged, given, folder);

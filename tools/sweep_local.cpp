@@ -112,7 +112,7 @@ class LocalLauncher {
     const LaunchOutcome now = outcome();
     throw Stopped(signal, "stopped with " + std::to_string(now.done) + " of " +
                               std::to_string(now.done + now.failed + now.left) +
-                              " jobs done; continue with: dgsam-run sweep launch --out " + sweep_.folder().string());
+                              " jobs done; continue with: " + options_.again + " --out " + sweep_.folder().string());
   }
 
   LaunchOutcome outcome() {

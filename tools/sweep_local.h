@@ -13,6 +13,7 @@ struct LocalOptions {
   int jobs = 1;                   ///< processes at once
   std::vector<std::string> gpus;  ///< one process on each, in place of `jobs`; empty: as the environment has it
   bool retry = false;             ///< failed jobs, too
+  std::string again = "dgsam-run sweep launch";  ///< what continues, with --out, when this one is stopped
   ProgressScreen screen = ProgressScreen::standard_error();
 };
 

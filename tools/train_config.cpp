@@ -37,6 +37,8 @@ void resolve(TrainConfig& config) {
           "--freeze-bn on");
   require(config.dropout >= 0 && config.dropout < 1, "--dropout ", config.dropout, ": must lie in [0, 1)");
   require(config.sharpness_images >= 0, "--sharpness-images ", config.sharpness_images, ": must not be negative");
+  require(config.sharpness_rho >= 0, "--sharpness-rho ", config.sharpness_rho, ": must not be negative");
+  if (config.sharpness_rho == 0) config.sharpness_rho = config.rho;
   require(config.threads >= 0 && config.threads <= 1024, "--threads ", config.threads, ": must lie between 0 and 1024");
 }
 
@@ -133,6 +135,7 @@ void for_each_field(Config& config, const Field& field) {
   field("cache", config.cache);
   field("cache_gb", config.cache_gb);
   field("sharpness_images", config.sharpness_images);
+  field("sharpness_rho", config.sharpness_rho);
   field("device", config.device);
   field("precision", config.precision);
   field("threads", config.threads);

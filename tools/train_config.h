@@ -61,6 +61,7 @@ struct TrainConfig {
   std::string eval_mode = "fast";
   std::string oracle = "best";  ///< checkpoint that test-domain validation selects, or "last"
   int sharpness_images = 256;   ///< per domain, for the one-step sharpness at the end; 0: none
+  double sharpness_rho = 0;     ///< its radius; 0 becomes rho in resolve()
   std::string device = "auto";
   std::string precision = "f32";
   int threads = 0;
@@ -89,7 +90,8 @@ void add_train_options(CLI::App& command, TrainConfig& config);
 std::set<std::string> given_fields(const CLI::App& command);
 /// Sets what the data set and the protocol decide, except for fields that were given.
 void apply_defaults(TrainConfig& config, const std::set<std::string>& given);
-/// Checks what can be checked without touching the data. Throws Error that names the flag.
+/// Fills in what follows from other fields, and checks what can be checked without touching the data. Throws Error that
+/// names the flag.
 void resolve(TrainConfig& config);
 /// Whether a field, as to_json() spells it, may change between a run and its continuation.
 bool may_change(const std::string& field);

@@ -179,6 +179,9 @@ void add_run_options(CLI::App& command, TrainConfig& config) {
   add_value(command, "--sharpness-images", config.sharpness_images,
             "Images per domain for the one-step sharpness at the end of the run; 0: do not measure")
       ->group(kGroup);
+  add_value(command, "--sharpness-rho", config.sharpness_rho,
+            "Radius of that sharpness; 0: --rho. Runs with different --rho compare at one radius only")
+      ->group(kGroup);
   add_choice(command, "--device", config.device, "auto: cuda where there is a GPU that this build can use, else cpu",
              {"auto", "cpu", "cuda"})
       ->group(kGroup);

@@ -189,12 +189,12 @@ void Trainer::finish() {
     DomainLosses losses(*backend_, config_.model_spec(static_cast<int>(folder_.classes.size())), network_options(),
                         arena_, *images_, std::move(parts), statistics_);
     const Sharpness sharpness =
-        one_step_sharpness(*backend_, losses, {sources_.begin(), sources_.end()}, theta_, config_.rho);
+        one_step_sharpness(*backend_, losses, {sources_.begin(), sources_.end()}, theta_, config_.sharpness_rho);
     for (std::size_t domain = 0; domain < losses.size(); ++domain) {
       summary["sharpness"][folder_.domains[domain].name] = sharpness.domains[domain];
     }
     summary["sharpness_total"] = sharpness.total;
-    summary["sharpness_rho"] = config_.rho;
+    summary["sharpness_rho"] = config_.sharpness_rho;
   }
   files_.write_json("summary.json", summary);
   files_.sync();
