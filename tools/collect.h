@@ -45,7 +45,8 @@ struct CollectedRun {
   std::filesystem::path folder;
   bool domainbed = false;  ///< written by DomainBed
   bool done = false;
-  std::string dataset, algorithm;
+  std::string dataset;
+  std::string algorithm;       ///< of runs with --swad on: "dgsam + SWAD", which is another one than "dgsam"
   std::vector<int> test_envs;  ///< by index; DomainBed's cross-validation has runs with two
   Trial trial;
   Hparams hparams;
@@ -53,9 +54,10 @@ struct CollectedRun {
   RunCost cost;
 };
 
-/// One line of a results.jsonl.
+/// One line of a results.jsonl, or the average of a run's weights, of which its summary.json tells.
 struct ResultRecord {
-  std::size_t run = 0;  ///< index into Collection::runs
+  std::size_t run = 0;    ///< index into Collection::runs
+  bool averaged = false;  ///< by --swad on; `step` is the last one averaged
   std::int64_t step = 0;
   std::vector<double> in,
       out;  ///< accuracies in 0..1 by domain, as many as the record has; kNotMeasured: not evaluated

@@ -72,7 +72,8 @@ std::vector<std::string> algorithm_names(const Collection& collection) {
   std::set<std::string> names;
   for (const ResultRecord& record : collection.records) names.insert(collection.runs[record.run].algorithm);
   return ordered(names, [](const std::string& name) {
-    return std::find(kAlgorithms.begin(), kAlgorithms.end(), name) - kAlgorithms.begin();
+    const std::string plain = name.substr(0, name.find(" + "));  // with SWAD it follows the one without
+    return std::find(kAlgorithms.begin(), kAlgorithms.end(), plain) - kAlgorithms.begin();
   });
 }
 

@@ -76,6 +76,8 @@ void read_accuracies(const Json& line, ResultRecord& record) {
   }
 }
 
+constexpr const char* kSwadSuffix = " + SWAD";
+
 /// Arguments that say which run this is of one choice of hyperparameters, or where it ran.
 const std::set<std::string> kNotHparams{"dataset",    "data_dir", "test_env",         "algorithm",    "trial_seed",
                                         "seed",       "cache",    "cache_gb",         "threads",      "onednn",
@@ -104,6 +106,7 @@ class FolderReader {
     if (used == 0) problem(Kind::without_results, folder_.string() + " has no result yet");
     if (!done_ && used > 0) report_unfinished();
     if (!done_ && !domainbed_ && !options_.unfinished) return;
+    read_averages(records);
     for (CollectedRun& run : runs_) {
       if (options_.costs) read_cost(run, records);
     }
@@ -165,9 +168,32 @@ class FolderReader {
     } else {
       malformed("leaves out \"" + env + "\", which is none of the domains in config.json");
     }
+    if (args.contains("swad") && args["swad"] == true) run.algorithm += kSwadSuffix;
     Json values = args;
     for (const std::string& key : kNotHparams) values.erase(key);
     run.hparams.values = values.dump();
+  }
+
+  /// A record of the averaged weights of every run that has them.
+  void read_averages(std::vector<ResultRecord>& records) {
+    for (std::size_t run = 0; run < runs_.size(); ++run) {
+      if (domainbed_ || !done_ || !runs_[run].algorithm.ends_with(kSwadSuffix)) continue;
+      try {
+        const Json swad = field<Json>(field<Json>(read_object(folder_ / "summary.json"), "selection"), "swad");
+        const Json accuracies = field<Json>(swad, "accuracies");
+        ResultRecord record;
+        record.run = run;
+        record.averaged = true;
+        record.step = field<std::int64_t>(swad, "step");
+        Json line = Json::object();
+        for (const auto& [split, accuracy] : accuracies.items()) line[split + "_acc"] = accuracy;
+        read_accuracies(line, record);
+        check(runs_[run], record, line);
+        records.push_back(std::move(record));
+      } catch (const Error& error) {
+        problem(Kind::malformed, (folder_ / "summary.json").string() + " " + error.what());
+      }
+    }
   }
 
   void check(const CollectedRun& run, const ResultRecord& record, const Json& line) const {

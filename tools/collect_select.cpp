@@ -46,15 +46,23 @@ class RunSelector {
 
   /// The checkpoint of one choice of hyperparameters.
   std::optional<Choice> choose(const Records& records, Selection selection) const {
+    const Records averages = where_averaged(records, true);
     switch (selection) {
       case Selection::training_domain:
-        return training_domain(records);
+        return training_domain(averages.empty() ? records : averages);
       case Selection::leave_one_out:
-        return leave_one_out(records);
+        return leave_one_out(where_averaged(records, false));
       case Selection::oracle:
-        return oracle(records);
+        return oracle(averages.empty() ? records : averages);
     }
     return {};
+  }
+
+  static Records where_averaged(const Records& records, bool averaged) {
+    Records result;
+    std::copy_if(records.begin(), records.end(), std::back_inserter(result),
+                 [&](const ResultRecord* record) { return record->averaged == averaged; });
+    return result;
   }
 
   Records single(const Records& records) const {
@@ -159,16 +167,29 @@ std::optional<Choice> select(const Collection& collection, const ResultGroup& gr
 }
 
 std::optional<SwadChoice> select_swad(const Collection& collection, const ResultGroup& group) {
-  const std::optional<Choice> iid = select(collection, group, Selection::training_domain);
-  if (!iid) return {};
+  const std::optional<Choice> chosen = select(collection, group, Selection::training_domain);
+  if (!chosen) return {};
   const RunSelector selector(collection, group.test_env);
-  std::optional<Choice> best, last;
+  Records checkpoints;
+  SwadChoice result;
   for (const ResultRecord* record : selector.single(group.records)) {
-    if (collection.runs[record->run].hparams != iid->hparams) continue;
+    if (collection.runs[record->run].hparams != chosen->hparams) continue;
+    if (record->averaged) {
+      result.swad = selector.choice(record, 0).test;
+    } else {
+      checkpoints.push_back(record);
+    }
+  }
+  std::optional<Choice> best, last;
+  for (const ResultRecord* record : checkpoints) {
     keep_better(best, selector.choice(record, record->out[static_cast<std::size_t>(group.test_env)]));
     if (!last || record->step >= last->record->step) last = selector.choice(record, 0);
   }
-  return SwadChoice{best->test, iid->test, last->test};
+  if (!best) return {};
+  result.oracle = best->test;
+  result.iid = selector.training_domain(checkpoints)->test;
+  result.last = last->test;
+  return result;
 }
 
 double numpy_mean(std::span<const double> values) {

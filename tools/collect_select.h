@@ -29,14 +29,18 @@ struct Choice {
   const ResultRecord* record = nullptr;  ///< of the single-domain run
 };
 
+/// The result of a run with averaged weights is its average: there training_domain and oracle take that in place of a
+/// checkpoint, and choose among hyperparameters alone.
+///
 /// The hyperparameters with the highest validation; among equal ones those that sort last, as in DomainBed. Nothing
 /// when no run of the group can be judged.
 std::optional<Choice> select(const Collection& collection, const ResultGroup& group, Selection selection);
 
 /// The rows of SWAD's table. Hyperparameters are those that training_domain selects; then of their single-domain runs
-/// in the group: the best checkpoint by the unseen domain's out-split (oracle), by the sources' (iid), and the last.
+/// in the group: the best checkpoint by the unseen domain's out-split (oracle), by the sources' (iid), the last, and
+/// the averaged weights (swad), which not every run has.
 struct SwadChoice {
-  double oracle = kNotMeasured, iid = kNotMeasured, last = kNotMeasured;
+  double oracle = kNotMeasured, iid = kNotMeasured, last = kNotMeasured, swad = kNotMeasured;
 };
 std::optional<SwadChoice> select_swad(const Collection& collection, const ResultGroup& group);
 

@@ -159,13 +159,15 @@ std::vector<ResultTable> selection_tables(const Collection& collection, Selectio
 }
 
 std::vector<ResultTable> swad_tables(const Collection& collection) {
-  const std::pair<const char*, double SwadChoice::*> rows[] = {
-      {"oracle", &SwadChoice::oracle}, {"iid", &SwadChoice::iid}, {"last", &SwadChoice::last}};
+  const std::pair<const char*, double SwadChoice::*> rows[] = {{"oracle", &SwadChoice::oracle},
+                                                               {"iid", &SwadChoice::iid},
+                                                               {"last", &SwadChoice::last},
+                                                               {"swad", &SwadChoice::swad}};
   std::map<std::string, Scores> scores;
   for (const auto& [name, member] : rows) {
     scores[name] = scores_of(collection, [&, member = member](const ResultGroup& group) -> std::optional<double> {
       const std::optional<SwadChoice> choice = select_swad(collection, group);
-      if (!choice) return {};
+      if (!choice || (member == &SwadChoice::swad && std::isnan(choice->swad))) return {};
       return (*choice).*member;
     });
   }
@@ -175,7 +177,7 @@ std::vector<ResultTable> swad_tables(const Collection& collection) {
     ResultTable table{Part::swad, dataset, name_of(Selection::training_domain), "", with_average(labels), {}};
     table.title = "Dataset: " + dataset +
                   ", SWAD's rows: checkpoint by the unseen domain's held-out images (oracle), " +
-                  "by the sources' (iid), the last one";
+                  "by the sources' (iid), the last one, the averaged weights (swad)";
     for (const std::string& algorithm : algorithm_names(collection)) {
       for (const auto& [name, member] : rows) {
         const DomainScores& of_row = scores_of(scores[name], dataset, algorithm);

@@ -40,7 +40,8 @@ struct ResultTable {
 /// its average is missing, too, in the former and over the domains there are in the latter, as in DomainBed.
 std::vector<ResultTable> selection_tables(const Collection& collection, Selection selection);
 
-/// SWAD's: rows oracle, iid and last of each algorithm, at the hyperparameters that training-domain validation selects.
+/// SWAD's: rows oracle, iid and last of each algorithm, and swad of those that averaged, at the hyperparameters that
+/// training-domain validation selects.
 std::vector<ResultTable> swad_tables(const Collection& collection);
 
 /// Variance (in points^2) and standard deviation of the accuracy over the unseen domains of a data set, population

@@ -76,8 +76,10 @@ void add_collect_command(CLI::App& app) {
       "(population standard deviation / sqrt(trials), DomainBed's formula). A trial is a --trial-seed; where runs "
       "differ "
       "in\nnothing but --seed, every seed is one.\n\n"
+      "A run with --swad on counts as an algorithm of its own, \"dgsam + SWAD\", and its result is its averaged "
+      "weights.\n\n"
       "Example:\n"
-      "  dgsam-run collect sweeps/pacs --compare sam dgsam");
+      "  dgsam-run collect sweeps/pacs --compare sam dgsam --compare dgsam \"dgsam + SWAD\"");
   const auto options = std::make_shared<Options>();
   command->add_option("folders", options->folders, "Folders of runs; those below them are found")->required();
   command->add_option("--format", options->format, "text, markdown, latex, json or csv")
@@ -86,7 +88,7 @@ void add_collect_command(CLI::App& app) {
   command
       ->add_option(
           "--parts", options->parts,
-          "Which tables, by comma: selection (DomainBed's), swad (rows oracle, iid, last), spread (over unseen "
+          "Which tables, by comma: selection (DomainBed's), swad (rows oracle, iid, last, swad), spread (over unseen "
           "domains),\ncompare (paired, with bootstrap intervals), cost. Without it: all; of DomainBed's own "
           "runs selection")
       ->delimiter(',')

@@ -129,7 +129,11 @@ int Sweep::winner(const std::string& dataset, const std::string& algorithm, int 
   for (const SweepJob& job : search) folders.push_back(run_folder(job));
   const Collection collection = collect(folders, {.costs = false});
   const std::vector<ResultGroup> groups = groups_of(collection);
-  const auto best = groups.size() == 1 ? select(collection, groups[0], Selection::training_domain) : std::nullopt;
+  std::optional<Choice> best;
+  for (const ResultGroup& one : groups) {  // more than one when --swad is among what is searched
+    const std::optional<Choice> choice = select(collection, one, Selection::training_domain);
+    if (choice && (!best || choice->validation > best->validation)) best = choice;
+  }
   require(best.has_value(), folder_.string(), ": the search of ", group,
           " is done, and nothing can be chosen: ", describe_problems(collection));
   const fs::path& chosen = collection.runs[best->record->run].folder;
