@@ -1,72 +1,88 @@
+// The page: its sections in their order.
 #include "tools/report.h"
 
 #include <algorithm>
-#include <cmath>
-#include <fstream>
 
 #include "engine/core/check.h"
-#include "tools/report_chart.h"
+#include "engine/io/atomic_file.h"
+#include "tools/report_curves.h"
+#include "tools/report_findings.h"
+#include "tools/report_html.h"
+#include "tools/report_landscape.h"
+#include "tools/report_mistakes.h"
+#include "tools/report_reproduce.h"
+#include "tools/report_sharpness.h"
 #include "tools/report_style.h"
-#include "tools/report_tables.h"
 
 namespace dgsam {
 namespace {
 
-constexpr int kLossPoints = 50;  // of a loss curve: enough for its shape, few enough to smooth it
-
-std::string element(const std::string& tag, const std::string& text) {
-  return "<" + tag + ">" + escaped(text) + "</" + tag + ">\n";
-}
-
-std::string base64(const std::vector<std::uint8_t>& bytes) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 3; ++j) group = group << 8 | (i + j < bytes.size() ? bytes[i + j] : 0u);
-    for (std::size_t j = 0; j < 4; ++j) {
-      text += i + j > bytes.size() ? '=' : kDigits[group >> (18 - 6 * j) & 63];
-    }
-  }
-  return text;
+/// HTML under a heading of the third level; "" when there is none.
+std::string part(const std::string& heading, const std::string& html) {
+  return html.empty() ? "" : element("h3", heading) + html;
 }
 
 class Page {
  public:
   explicit Page(const ReportInput& input)
-      : input_(input), experiments_(experiments_of(input)), labels_(labels_of(input)) {}
+      : input_(input),
+        experiments_(experiments_of(input)),
+        averaged_(averaged_experiments(input)),
+        labels_(labels_of(input)) {}
 
   std::string html() const {
     std::string text =
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
-    text +=
-        element("title", input_.title) + "<style>" + std::string(kReportStyle) + "</style>\n</head>\n<body>\n<main>\n";
-    text += "<header>\n" + element("h1", input_.title) + element("p", input_.explanation);
-    text += "<p class=\"headline\">" + escaped(headline(input_)) + "</p>\n" + contents() + "</header>\n";
-    text += samples();
-    if (averaged_experiments(input_).size() > 1) {
-      const Table averages = average_table(input_);
-      text +=
-          "<section id=\"average\">\n<h2>All unseen domains</h2>\n" + table(averages, averages.title) + "</section>\n";
-    }
+    text += element("title", input_.title) + "<style>" + std::string(kReportStyle) + "</style>\n</head>\n<body>\n";
+    text += "<a class=\"skip\" href=\"#results\">Skip to the results</a>\n<main>\n<header>\n";
+    text += element("h1", input_.title) + (input_.explanation.empty() ? "" : element("p", input_.explanation));
+    text += "<p class=\"headline\">" + escaped(headline(input_)) + "</p>\n" + findings() + skipped() + contents() +
+            "</header>\n";
+    text += samples() + "<div id=\"results\">\n" + averages();
     for (std::size_t i = 0; i < experiments_.size(); ++i) text += experiment(i);
-    return text + reading() + appendix() + "</main>\n</body>\n</html>\n";
+    text += "</div>\n<section id=\"cost\">\n<h2>Cost</h2>\n" +
+            html_table(cost_table(input_), "Of one run, mean over all runs of a method", labels_) + "</section>\n";
+    return text + reading() + reproduce_section(input_) + "</main>\n</body>\n</html>\n";
   }
 
  private:
-  int colour_of(const std::string& label) const {
-    return static_cast<int>(std::find(labels_.begin(), labels_.end(), label) - labels_.begin());
+  std::string findings() const {
+    std::string items;
+    bool interval = false;
+    for (const PairedFinding& finding : paired_findings(input_)) {
+      items += element("li", sentence_of(finding));
+      interval = interval || finding.accuracy.pairs > 1 || finding.sharpness.pairs > 1;
+    }
+    if (items.empty()) return "";
+    const std::string caveat = findings_caveat(input_);
+    return "<div class=\"findings\">\n" +
+           element("p", std::string("Paired differences: the same trial with the same domain left out") +
+                            (interval ? ", mean and 95 % bootstrap interval." : ".")) +
+           "<ul>\n" + items + "</ul>\n" + (caveat.empty() ? "" : element("p", caveat)) + "</div>\n";
+  }
+
+  std::string skipped() const {
+    if (input_.skipped.empty()) return "";
+    std::string items;
+    for (const std::string& one : input_.skipped) items += element("li", one);
+    const std::size_t count = input_.skipped.size();
+    return details(std::to_string(count) + (count == 1 ? " run is" : " runs are") + " not done and left out",
+                   "<ul>\n" + items + "</ul>\n");
   }
 
   std::string contents() const {
-    if (experiments_.size() < 2) return "";
     std::string text = "<nav aria-label=\"Contents\"><ul>\n";
-    if (averaged_experiments(input_).size() > 1) text += "<li><a href=\"#average\">All unseen domains</a></li>\n";
-    for (std::size_t i = 0; i < experiments_.size(); ++i) {
-      text += "<li><a href=\"#unseen-" + std::to_string(i) + "\">" + escaped(name_of(experiments_[i])) + "</a></li>\n";
-    }
-    return text + "<li><a href=\"#reproduce\">Reproduce</a></li>\n</ul></nav>\n";
+    const auto link = [&](const std::string& id, const std::string& name) {
+      text += "<li><a href=\"#" + id + "\">" + escaped(name) + "</a></li>\n";
+    };
+    if (!input_.samples.empty()) link("domains", "The domains");
+    if (averaged_.size() > 1) link("average", "All unseen domains");
+    for (std::size_t i = 0; i < experiments_.size(); ++i) link("unseen-" + std::to_string(i), name_of(experiments_[i]));
+    link("cost", "Cost");
+    link("reading", "How to read this");
+    link("reproduce", "Reproduce");
+    return text + "</ul></nav>\n";
   }
 
   static std::string name_of(const Experiment& experiment) {
@@ -75,7 +91,7 @@ class Page {
 
   std::string samples() const {
     if (input_.samples.empty()) return "";
-    std::string text = "<section>\n<h2>The domains</h2>\n<div class=\"domains\">\n";
+    std::string text = "<section id=\"domains\">\n<h2>The domains</h2>\n<div class=\"domains\">\n";
     for (const DomainSamples& domain : input_.samples) {
       const bool unseen = std::any_of(experiments_.begin(), experiments_.end(),
                                       [&](const auto& e) { return e.unseen == domain.domain; });
@@ -84,134 +100,51 @@ class Page {
                                                         : "unseen in training";
       text += "<figure>\n<figcaption><b>" + escaped(domain.domain) + "</b><span class=\"tag" +
               (unseen ? " unseen" : "") + "\">" + tag + "</span></figcaption>\n<div class=\"thumbs\">\n";
-      for (std::size_t i = 0; i < domain.pngs.size(); ++i) {
-        text += "<img alt=\"" + escaped(domain.domain) + ", sample " + std::to_string(i + 1) + " of " +
-                std::to_string(domain.pngs.size()) + "\" src=\"data:image/png;base64," + base64(domain.pngs[i]) +
-                "\">\n";
+      for (std::size_t i = 0; i < domain.images.size(); ++i) {
+        text += embedded_image(domain.images[i], domain.domain + ", sample " + std::to_string(i + 1) + " of " +
+                                                     std::to_string(domain.images.size()));
       }
       text += "</div>\n</figure>\n";
     }
     return text + "</div>\n</section>\n";
   }
 
-  std::string table(const Table& table, const std::string& caption) const {
-    std::string text = "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" + escaped(table.title) +
-                       "\">\n<table>\n<caption>" + escaped(caption) + "</caption>\n<thead><tr><td></td>";
-    for (const std::string& column : table.columns) {
-      text += "<th scope=\"col\" class=\"c" + std::to_string(colour_of(column) % kColours) + "\">" + escaped(column) +
-              "</th>";
-    }
-    text += "</tr></thead>\n";
-    for (const TableGroup& group : table.groups) {
-      text += "<tbody>\n<tr><th scope=\"rowgroup\" colspan=\"" + std::to_string(table.columns.size() + 1) + "\">" +
-              escaped(group.name) + "</th></tr>\n";
-      for (const TableRow& row : group.rows) {
-        text +=
-            std::string(row.lead ? "<tr class=\"lead\">" : "<tr>") + "<th scope=\"row\">" + escaped(row.name) + "</th>";
-        for (const std::string& cell : row.cells) text += "<td>" + escaped(cell) + "</td>";
-        text += "</tr>\n";
-      }
-      text += "</tbody>\n";
-    }
-    return text + "</table>\n</div>\n";
-  }
-
-  /// A curve over the evaluations of each run.
-  template <class Value>
-  std::vector<Curve> over_evaluations(const Experiment& experiment, const Value& value) const {
-    std::vector<Curve> curves;
-    for (const ReportRun* run : experiment.runs) {
-      Curve curve{run->label, colour_of(run->label), {}, {}};
-      for (const Evaluation& evaluation : run->evaluations) {
-        curve.x.push_back(evaluation.step);
-        curve.y.push_back(100 * value(*run, evaluation.accuracy));
-      }
-      curves.push_back(std::move(curve));
-    }
-    return curves;
-  }
-
-  static std::string figure(const std::string& title, const std::string& remark, const std::string& body) {
-    return "<figure>\n<figcaption><b>" + escaped(title) + "</b>" +
-           (remark.empty() ? "" : "<small>" + escaped(remark) + "</small>") + "</figcaption>\n" + body + "</figure>\n";
-  }
-
-  std::string loss_figure(const Experiment& experiment) const {
-    std::vector<Curve> curves;
-    std::size_t steps = 0;
-    for (const ReportRun* run : experiment.runs) {
-      const std::vector<double> x(run->steps.begin(), run->steps.end());
-      curves.push_back(smoothed({run->label, colour_of(run->label), x, run->loss}, kLossPoints));
-      steps = std::max(steps, run->steps.size());
-    }
-    const std::size_t window = (steps + kLossPoints - 1) / kLossPoints;
-    const std::string remark = window > 1 ? "Each point is the mean of " + std::to_string(window) + " steps" : "";
-    return figure("Training loss", remark, line_chart({"Training loss by step", 3, false, curves}));
-  }
-
-  std::string sharpness_figure(const Experiment& experiment) const {
-    BarChart chart{"One-step sharpness by domain", {}, {}};
-    const ReportRun& first = *experiment.runs.front();
-    std::vector<std::size_t> sources;
-    for (std::size_t domain = 0; domain < first.domains.size(); ++domain) {
-      if (static_cast<int>(domain) == first.unseen) continue;
-      sources.push_back(domain);
-      chart.groups.push_back(first.domains[domain]);
-    }
-    chart.groups.push_back("total");
-    std::string key = "<div class=\"key\">";
-    for (const ReportRun* run : experiment.runs) {
-      Curve bars{run->label, colour_of(run->label), {}, {}};
-      for (const std::size_t domain : sources) bars.y.push_back(run->sharpness[domain]);
-      bars.y.push_back(run->total_sharpness);
-      key += "<span class=\"c" + std::to_string(bars.colour % kColours) + "\">" + escaped(run->label) + "</span>";
-      chart.bars.push_back(std::move(bars));
-    }
-    return figure("One-step sharpness of the source domains",
-                  "Rise of the loss after one ascent step; lower is flatter", key + "</div>\n" + bar_chart(chart));
+  std::string averages() const {
+    if (averaged_.size() < 2) return "";
+    const Table table = average_table(input_);
+    return "<section id=\"average\">\n<h2>All unseen domains</h2>\n<div class=\"pair\">\n" +
+           html_table(table, table.title, labels_) + "<div>\n" + average_figures(averaged_, labels_) +
+           "</div>\n</div>\n" + part("Worst case and curvature, averaged", average_sharpness_part(averaged_, labels_)) +
+           "</section>\n";
   }
 
   std::string experiment(std::size_t index) const {
     const Experiment& experiment = experiments_[index];
     std::string text = "<section id=\"unseen-" + std::to_string(index) + "\">\n" + element("h2", name_of(experiment));
-    text += "<div class=\"pair\">\n" + table(experiment_table(experiment), "Accuracy, sharpness and cost") +
+    text += "<div class=\"pair\">\n" +
+            html_table(experiment_table(experiment), "Accuracy, sharpness and cost", labels_) +
             sharpness_figure(experiment) + "</div>\n";
-    text += "<div class=\"curves\">\n" + loss_figure(experiment);
-    if (!experiment.unseen.empty()) {
-      const LineChart chart{"Accuracy on the unseen domain by step, in percent", 1, true,
-                            over_evaluations(experiment, unseen_accuracy)};
-      text += figure("Accuracy on " + experiment.unseen + ", %", "The domain unseen in training", line_chart(chart));
-    }
-    const LineChart chart{"Mean accuracy on the source domains by step, in percent", 1, true,
-                          over_evaluations(experiment, source_accuracy)};
-    text += figure("Accuracy on the sources, %", "Mean over their held-out images", line_chart(chart));
-    return text + "</div>\n" + evaluations(experiment) + "</section>\n";
-  }
-
-  /// The points of the accuracy curves as text, for readers who do not see or hover the charts.
-  std::string evaluations(const Experiment& experiment) const {
-    std::string text =
-        "<details>\n<summary>Every evaluation as numbers</summary>\n<div class=\"scroll\" tabindex=\"0\" "
-        "role=\"region\" aria-label=\"Evaluations\">\n<table>\n<thead><tr><th scope=\"col\">method</th>"
-        "<th scope=\"col\">step</th><th scope=\"col\">unseen, %</th><th scope=\"col\">sources, %</th></tr></thead>\n"
-        "<tbody>\n";
-    for (const ReportRun* run : experiment.runs) {
-      for (const Evaluation& evaluation : run->evaluations) {
-        text += "<tr><th scope=\"row\">" + escaped(run->label) + "</th><td>" + std::to_string(evaluation.step) +
-                "</td><td>" + format_percent(unseen_accuracy(*run, evaluation.accuracy)) + "</td><td>" +
-                format_percent(source_accuracy(*run, evaluation.accuracy)) + "</td></tr>\n";
-      }
-    }
-    return text + "</tbody>\n</table>\n</div>\n</details>\n";
+    text += curves(experiment) + evaluations(experiment);
+    text += part("Worst case and curvature", sharpness_part(experiment, labels_));
+    text += part("Loss landscapes", landscape_part(experiment));
+    text += part("Worst mistakes", mistakes_part(experiment, input_.images));
+    return text + "</section>\n";
   }
 
   std::string reading() const {
-    std::string text = "<section>\n<h2>How to read this</h2>\n";
+    std::string text = "<section id=\"reading\">\n<h2>How to read this</h2>\n";
     text +=
         element("p",
-                "Accuracy on the unseen domain is that of its in-split, 80 % of its images unless set otherwise, none "
-                "of which was trained on. Accuracy on a source is that of its held-out images. Both are of the final "
-                "model.");
+                "Accuracy on the unseen domain is that of its in-split, 80 % of its images unless set otherwise, "
+                "none of which was trained on. Accuracy on a source is that of its held-out images. Both are of the "
+                "final model, with SWAD of the averaged weights.");
+    if (has_repetitions(experiments_)) {
+      text += element("p",
+                      "A cell with ± is the mean over repetitions of a run and its standard error: population standard "
+                      "deviation divided by the square root of their number, as DomainBed has it. A number in brackets "
+                      "says that fewer repetitions were measured. Averages over unseen domains are taken in each trial "
+                      "first, then over trials.");
+    }
     text +=
         element("p",
                 "One-step sharpness is the rise of a loss when the parameters take one ascent step of length rho: on "
@@ -225,47 +158,14 @@ class Page {
     if (dgsam) {
       text +=
           element("p",
-                  "DGSAM's training loss is the mean over its S + 1 passes, most of them at ascended parameters, so it "
-                  "lies above the loss that ERM and SAM record at the parameters themselves.");
+                  "DGSAM's training loss is the mean over its S + 1 passes, most of them at ascended parameters, so "
+                  "it lies above the loss that ERM and SAM record at the parameters themselves.");
     }
     return text + "</section>\n";
   }
 
-  /// Name and value; where runs differ, each distinct value once.
-  std::string facts(const std::string& summary,
-                    const std::vector<std::pair<std::string, std::string>> ReportRun::*list) const {
-    std::vector<std::pair<std::string, std::vector<std::string>>> rows;
-    for (const ReportRun& run : input_.runs) {
-      for (const auto& [name, value] : run.*list) {
-        auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& known) { return known.first == name; });
-        if (row == rows.end()) row = rows.insert(row, {name, {}});
-        auto& values = row->second;
-        if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
-      }
-    }
-    if (rows.empty()) return "";
-    std::string text = "<details>\n<summary>" + summary + "</summary>\n<table class=\"facts\">\n";
-    for (const auto& [name, values] : rows) {
-      text += "<tr><th scope=\"row\">" + escaped(name) + "</th><td>";
-      for (std::size_t i = 0; i < values.size(); ++i) text += (i == 0 ? "" : ", ") + escaped(values[i]);
-      text += "</td></tr>\n";
-    }
-    return text + "</table>\n</details>\n";
-  }
-
-  std::string appendix() const {
-    std::string text = "<section id=\"reproduce\">\n<h2>Reproduce</h2>\n";
-    if (!input_.commands.empty()) {
-      text += "<pre tabindex=\"0\"><code>";
-      for (const std::string& command : input_.commands) text += escaped(command) + "\n";
-      text += "</code></pre>\n";
-    }
-    return text + facts("Versions", &ReportRun::versions) + facts("Settings of the runs", &ReportRun::settings) +
-           "</section>\n";
-  }
-
   const ReportInput& input_;
-  std::vector<Experiment> experiments_;
+  std::vector<Experiment> experiments_, averaged_;
   std::vector<std::string> labels_;
 };
 
@@ -278,10 +178,9 @@ std::string html_report(const ReportInput& input) {
 
 void write_report(const std::filesystem::path& path, const ReportInput& input) {
   const std::string page = html_report(input);
-  std::ofstream file(path, std::ios::binary);
-  file << page;
-  file.close();
-  require(file.good(), path.string(), " cannot be written: check that its folder exists and that there is space");
+  AtomicFile file(path.string());
+  file.write(page.data(), page.size());
+  file.commit();
 }
 
 }  // namespace dgsam

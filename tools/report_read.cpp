@@ -1,51 +1,28 @@
 // From the files that a run leaves behind to the figures of a report.
 #include <algorithm>
-#include <cctype>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "engine/core/check.h"
 #include "tools/report.h"
+#include "tools/report_json.h"
+#include "tools/report_methods.h"
+#include "tools/report_reproduce.h"
 
 namespace dgsam {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
-std::ifstream open_file(const fs::path& path) {
-  std::ifstream file(path);
-  require(file.good(), path.string(), " cannot be read: a report needs finished runs of dgsam-run train");
-  return file;
-}
-
-Json parse(const std::string& text, const std::string& where) {
-  const Json value = Json::parse(text, nullptr, false);
-  require(value.is_object(), where, " is not a JSON object: ", text.empty() ? "it is empty" : text.substr(0, 60));
-  return value;
-}
-
-Json read_object(const fs::path& path) {
-  std::ifstream file = open_file(path);
-  return parse({std::istreambuf_iterator<char>(file), {}}, path.string());
-}
-
-/// A number, or kMissing for null and for a key that is absent.
-double number(const Json& object, const std::string& key, const std::string& where) {
-  const auto place = object.find(key);
-  if (place == object.end() || place->is_null()) return kMissing;
-  require(place->is_number(), where, ": \"", key, "\" is ", place->dump(), ", not a number");
-  return place->get<double>();
-}
+using Json = ReportJson;
 
 /// Calls `use(object, where)` for each line of a .jsonl file; `where` is "FILE:LINE".
 template <class Use>
 void for_each_line(const fs::path& path, const Use& use) {
-  std::ifstream file = open_file(path);
+  std::ifstream file(path);
+  require(file.good(), path.string(), " cannot be read: a report needs finished runs of dgsam-run train");
   int line = 0;
   for (std::string text; std::getline(file, text);) {
     const std::string where = path.string() + ":" + std::to_string(++line);
-    use(parse(text, where), where);
+    use(parse_object(text, where), where);
   }
 }
 
@@ -60,8 +37,8 @@ SplitAccuracy accuracy_of(const Json& object, std::size_t domains, const std::st
   SplitAccuracy accuracy;
   for (std::size_t domain = 0; domain < domains; ++domain) {
     const std::string key = "env" + std::to_string(domain);
-    accuracy.in.push_back(number(object, key + "_in" + suffix, where));
-    accuracy.out.push_back(number(object, key + "_out" + suffix, where));
+    accuracy.in.push_back(number_of(object, key + "_in" + suffix, where));
+    accuracy.out.push_back(number_of(object, key + "_out" + suffix, where));
   }
   return accuracy;
 }
@@ -81,6 +58,12 @@ int unseen_of(const Json& value, const std::vector<std::string>& domains, const 
   return index;
 }
 
+Json part_of(const Json& object, const char* key, const std::string& where) {
+  Json value = object.value(key, Json::object());
+  require(value.is_object(), where, ": \"", key, "\" is ", value.dump(), ", not an object");
+  return value;
+}
+
 void read_summary(const fs::path& path, ReportRun& run) {
   const std::string where = path.string();
   const Json summary = read_object(path);
@@ -89,24 +72,23 @@ void read_summary(const fs::path& path, ReportRun& run) {
               std::all_of(names->begin(), names->end(), [](const Json& name) { return name.is_string(); }),
           where, " has no list of names \"domains\"");
   run.domains = names->get<std::vector<std::string>>();
-  require(summary.contains("algorithm") && summary["algorithm"].is_string(), where, " has no text \"algorithm\"");
-  run.algorithm = summary["algorithm"].get<std::string>();
-  run.label = run.algorithm;
-  for (char& letter : run.label) letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+  run.algorithm = text_of(summary, "algorithm", where);
   run.unseen = unseen_of(summary.value("test_env", Json()), run.domains, where);
-  run.seconds = number(summary, "seconds", where);
-  run.domain_gradients = number(summary, "domain_gradients", where);
-  run.peak_mb = number(summary, "peak_rss_mb", where);
-
-  const auto part = [&](const char* key) {
-    const Json value = summary.value(key, Json::object());
-    require(value.is_object(), where, ": \"", key, "\" is ", value.dump(), ", not an object");
-    return value;
-  };
-  run.final_accuracy = accuracy_of(part("accuracy"), run.domains.size(), "", where);
-  const Json sharpness = part("sharpness");
-  for (const std::string& domain : run.domains) run.sharpness.push_back(number(sharpness, domain, where));
-  run.total_sharpness = number(summary, "sharpness_total", where);
+  run.seconds = number_of(summary, "seconds", where);
+  run.domain_gradients = number_of(summary, "domain_gradients", where);
+  run.flops = number_of(summary, "flops", where);
+  run.peak_mb = number_of(summary, "peak_rss_mb", where);
+  if (run.swad) {
+    const Json averaged = part_of(part_of(summary, "selection", where), "swad", where);
+    require(!averaged.empty(), where, " has no \"swad\" in its \"selection\", but config.json says --swad on");
+    run.final_accuracy = accuracy_of(part_of(averaged, "accuracies", where), run.domains.size(), "", where);
+  } else {
+    run.final_accuracy = accuracy_of(part_of(summary, "accuracy", where), run.domains.size(), "", where);
+  }
+  const Json sharpness = part_of(summary, "sharpness", where);
+  for (const std::string& domain : run.domains) run.sharpness.push_back(number_of(sharpness, domain, where));
+  run.total_sharpness = number_of(summary, "sharpness_total", where);
+  run.sharpness_rho = number_of(summary, "sharpness_rho", where);
 }
 
 /// Nested objects become dotted names; "versions" is kept apart.
@@ -125,32 +107,35 @@ void read_settings(const Json& object, const std::string& prefix, ReportRun& run
 
 ReportRun read_run(const fs::path& directory) {
   ReportRun run;
+  run.folder = directory;
+  const Json config = read_object(directory / "config.json");
+  const std::string where = (directory / "config.json").string();
+  read_settings(config, "", run);
+  run.command = train_command(config, directory, where);
+  run.swad = config.value("swad", Json()) == Json(true);
+  run.trial = {whole_number_of(config, "trial_seed", where, 0), whole_number_of(config, "seed", where, 0)};
   read_summary(directory / "summary.json", run);
-  read_settings(read_object(directory / "config.json"), "", run);
-  for_each_line(directory / "metrics.jsonl", [&](const Json& line, const std::string& where) {
-    run.steps.push_back(step_of(line, where));
-    run.loss.push_back(number(line, "loss", where));
+  for_each_line(directory / "metrics.jsonl", [&](const Json& line, const std::string& here) {
+    run.steps.push_back(step_of(line, here));
+    run.loss.push_back(number_of(line, "loss", here));
   });
-  for_each_line(directory / "results.jsonl", [&](const Json& line, const std::string& where) {
-    run.evaluations.push_back({step_of(line, where), accuracy_of(line, run.domains.size(), "_acc", where)});
+  for_each_line(directory / "results.jsonl", [&](const Json& line, const std::string& here) {
+    run.evaluations.push_back({step_of(line, here), accuracy_of(line, run.domains.size(), "_acc", here)});
   });
+  run.analysis = read_analysis(directory, run.swad ? "swad" : "last");
   return run;
 }
 
 }  // namespace
 
-ReportInput read_runs(const std::vector<fs::path>& directories) {
+ReportInput read_runs(const std::vector<fs::path>& directories,
+                      const std::function<void(std::int64_t, std::int64_t)>& done) {
   ReportInput input;
-  for (const fs::path& directory : directories) input.runs.push_back(read_run(directory));
-  const auto same = [](const ReportRun& a, const ReportRun& b) {
-    return a.algorithm == b.algorithm && a.unseen == b.unseen;
-  };
-  for (std::size_t i = 0; i < input.runs.size(); ++i) {
-    ReportRun& run = input.runs[i];
-    const auto twins =
-        std::count_if(input.runs.begin(), input.runs.end(), [&](const auto& other) { return same(run, other); });
-    if (twins > 1) run.label += " (" + (directories[i] / "").parent_path().filename().string() + ")";
+  for (const fs::path& directory : directories) {
+    input.runs.push_back(read_run(directory));
+    if (done) done(std::ssize(input.runs), std::ssize(directories));
   }
+  name_methods(input.runs);
   return input;
 }
 

@@ -4,15 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "tools/report.h"
+#include "tools/report_groups.h"
 
 namespace dgsam {
-
-/// The runs that leave out the same domain ("" when none is left out).
-struct Experiment {
-  std::string unseen;
-  std::vector<const ReportRun*> runs;
-};
 
 struct TableRow {
   std::string name;
@@ -32,37 +26,23 @@ struct Table {
   std::vector<TableGroup> groups;
 };
 
-/// Throws Error unless there is a run and all runs have the same domains.
-void check_report(const ReportInput& input);
-
 /// `value` with so many decimals, an en dash when it is missing.
 std::string format_number(double value, int decimals);
 /// A fraction as a percentage with one decimal, without the sign.
 std::string format_percent(double fraction);
+/// "57.7", or "57.7 ± 0.4" of several; with the number of values behind it where it is not `expected`.
+std::string format_statistic(const Statistic& statistic, std::size_t expected, std::string (*write)(double));
+std::string sharpness_text(double value);
 
-/// The mean, kMissing when there is no value or one of them is missing.
-double mean_of(const std::vector<double>& values);
+/// Methods as columns, a row of `figure` over their runs.
+TableRow row_of(std::string name, const Experiment& experiment, const RunFigure& figure, std::string (*write)(double),
+                bool lead = false);
 
-/// See report.h for which split counts. kMissing for a run without an unseen domain.
-double unseen_accuracy(const ReportRun& run, const SplitAccuracy& accuracy);
-/// The mean over the source domains.
-double source_accuracy(const ReportRun& run, const SplitAccuracy& accuracy);
-/// The mean over the source domains of their individual sharpness.
-double source_sharpness(const ReportRun& run);
-
-/// In order of first appearance.
-std::vector<Experiment> experiments_of(const ReportInput& input);
-/// Those that averages are taken over: the ones with an unseen domain, when there are several.
-std::vector<Experiment> averaged_experiments(const ReportInput& input);
-/// The distinct labels in order of first appearance: a label's index is its colour.
-std::vector<std::string> labels_of(const ReportInput& input);
-
-/// Runs as columns.
+/// Accuracy and one-step sharpness by domain, and cost. Where methods have several runs, mean and standard error.
 Table experiment_table(const Experiment& experiment);
-/// Labels as columns, means over averaged_experiments(); a mean is missing unless the label has a run in each.
+/// Means over averaged_experiments(), in each trial, then over trials. Missing for a method without a run in each.
 Table average_table(const ReportInput& input);
-
-/// What the numbers say, in a few sentences without a judgement.
-std::string headline(const ReportInput& input);
+/// Of one run, mean over all runs of a method; and as a multiple of ERM's, where there is ERM.
+Table cost_table(const ReportInput& input);
 
 }  // namespace dgsam

@@ -1,0 +1,32 @@
+// Reading JSON that a run left behind: every error names the file, the key and the value.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace dgsam {
+
+using ReportJson = nlohmann::ordered_json;
+
+/// The object that `text` holds; `where` names it in errors.
+ReportJson parse_object(const std::string& text, const std::string& where);
+/// Throws Error for a file that cannot be read, or holds something else.
+ReportJson read_object(const std::filesystem::path& path);
+
+/// A number; kMissing (report.h) for null and for a key that is absent.
+double number_of(const ReportJson& object, const std::string& key, const std::string& where);
+/// A whole number; `fallback` for a key that is absent.
+std::int64_t whole_number_of(const ReportJson& object, const std::string& key, const std::string& where,
+                             std::int64_t fallback);
+/// A text that must be there.
+std::string text_of(const ReportJson& object, const std::string& key, const std::string& where);
+/// An array that must be there; an empty one where it is absent if `optional`.
+ReportJson list_of(const ReportJson& object, const std::string& key, const std::string& where, bool optional = false);
+/// An array of texts that must be there.
+std::vector<std::string> texts_of(const ReportJson& object, const std::string& key, const std::string& where);
+/// The numbers of an array; null becomes kMissing.
+std::vector<double> numbers_of(const ReportJson& list, const std::string& where);
+
+}  // namespace dgsam
