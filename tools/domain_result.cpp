@@ -89,20 +89,30 @@ std::string confusion_table(const DomainResult& result, const std::vector<std::s
 
 }  // namespace
 
-DomainResult::DomainResult(std::string name, bool unseen, const Split& split, int classes)
+DomainResult::DomainResult(std::string name, bool unseen, const Split& split, int classes, int mistakes)
     : name_(std::move(name)),
       unseen_(unseen),
       classes_(classes),
       is_out_(split.in.size() + split.out.size()),
-      confusion_(static_cast<std::size_t>(classes) * static_cast<std::size_t>(classes)) {
+      confusion_(static_cast<std::size_t>(classes) * static_cast<std::size_t>(classes)),
+      most_mistakes_(static_cast<std::size_t>(mistakes)) {
   for (const int index : split.out) is_out_.at(static_cast<std::size_t>(index)) = true;
 }
 
 void DomainResult::add(std::span<const float> logits, int label) {
   (is_out_.at(static_cast<std::size_t>(all_.images())) ? out_ : in_).add(logits, label);
+  const int predicted = predicted_class(logits);
+  if (predicted != label) keep({all_.images(), label, predicted, std::exp(-cross_entropy(logits, predicted))});
   all_.add(logits, label);
   ++confusion_[static_cast<std::size_t>(label) * static_cast<std::size_t>(classes_) +
-               static_cast<std::size_t>(predicted_class(logits))];
+               static_cast<std::size_t>(predicted)];
+}
+
+void DomainResult::keep(const Mistake& mistake) {
+  const auto place = std::find_if(mistakes_.begin(), mistakes_.end(),
+                                  [&](const Mistake& other) { return other.confidence < mistake.confidence; });
+  mistakes_.insert(place, mistake);
+  if (mistakes_.size() > most_mistakes_) mistakes_.pop_back();
 }
 
 std::int64_t DomainResult::images_of(int label) const {

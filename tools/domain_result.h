@@ -12,10 +12,18 @@
 
 namespace dgsam {
 
+/// An image that was taken for another class.
+struct Mistake {
+  std::int64_t image = 0;
+  int truth = 0, predicted = 0;
+  double confidence = 0;  ///< probability that the network gave the predicted class
+};
+
 class DomainResult {
  public:
-  /// Of a domain whose images 0, 1, ... are split as `split` says.
-  DomainResult(std::string name, bool unseen, const Split& split, int classes);
+  /// Of a domain whose images 0, 1, ... are split as `split` says. The `mistakes` wrong answers that the network was
+  /// surest of are kept.
+  DomainResult(std::string name, bool unseen, const Split& split, int classes, int mistakes = 0);
 
   /// The result of the next image.
   void add(std::span<const float> logits, int label);
@@ -34,6 +42,9 @@ class DomainResult {
   /// Of the images of class `label`; NaN when there is none.
   double class_accuracy(int label) const;
 
+  /// The surest first, the first image on ties.
+  const std::vector<Mistake>& mistakes() const { return mistakes_; }
+
   /// Scores of a split without images and accuracies of a class without images are null.
   nlohmann::ordered_json json() const;
 
@@ -44,6 +55,10 @@ class DomainResult {
   std::vector<bool> is_out_;
   ScoreSum all_, in_, out_;
   std::vector<std::int64_t> confusion_;
+  std::size_t most_mistakes_;
+  std::vector<Mistake> mistakes_;
+
+  void keep(const Mistake& mistake);
 };
 
 /// Tables: a row per domain; a row per class, or of the classes recognised worst when there are many; and where there

@@ -18,7 +18,23 @@ void note_truncated(const ImageCache& cache) {
                files[0].c_str());
 }
 
+nlohmann::ordered_json mistakes_json(const DomainResult& result, const Domain& domain, const ImageFolder& folder) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Mistake& mistake : result.mistakes()) {
+    const auto& path = domain.samples[static_cast<std::size_t>(mistake.image)].path;
+    list.push_back({{"file", path.lexically_relative(folder.root).generic_string()},
+                    {"truth", folder.classes[static_cast<std::size_t>(mistake.truth)]},
+                    {"predicted", folder.classes[static_cast<std::size_t>(mistake.predicted)]},
+                    {"confidence", mistake.confidence}});
+  }
+  return list;
+}
+
 }  // namespace
+
+std::string eval_file(const std::string& checkpoint) {
+  return std::filesystem::path(checkpoint).replace_extension(".eval.json").string();
+}
 
 Evaluation evaluate_checkpoint(const EvalOptions& options) {
   const Checkpoint checkpoint = read_checkpoint(options.checkpoint);
@@ -45,7 +61,8 @@ Evaluation evaluate_checkpoint(const EvalOptions& options) {
     const Domain& data = folder.domains[static_cast<std::size_t>(domain)];
     const auto count = static_cast<std::int64_t>(data.samples.size());
     const Split split = split_indices(count, config.holdout, config.trial_seed, domain);
-    DomainResult& result = results.emplace_back(data.name, domain == test_env, split, network.classes());
+    DomainResult& result =
+        results.emplace_back(data.name, domain == test_env, split, network.classes(), options.mistakes);
     std::vector<int> all(data.samples.size());
     std::iota(all.begin(), all.end(), 0);
     EvalReader reader(images, {domain, std::move(all)}, checkpoint.transform(), network.batch_size(),
@@ -77,7 +94,11 @@ Evaluation evaluate_checkpoint(const EvalOptions& options) {
                      {"truncated_images", images.truncated_files().size()},
                      {"classes", folder.classes},
                      {"domains", nlohmann::ordered_json::array()}};
-  for (const DomainResult& result : results) evaluation.json["domains"].push_back(result.json());
+  for (std::size_t domain = 0; domain < results.size(); ++domain) {
+    nlohmann::ordered_json json = results[domain].json();
+    if (options.mistakes > 0) json["mistakes"] = mistakes_json(results[domain], folder.domains[domain], folder);
+    evaluation.json["domains"].push_back(std::move(json));
+  }
   return evaluation;
 }
 

@@ -14,6 +14,7 @@ struct EvalOptions {
   std::optional<std::string> dataset = {}, data_dir = {}, test_env = {};
   std::optional<int> trial_seed = {};
   std::optional<double> holdout = {};
+  int mistakes = 0;  ///< per domain, the surest wrong answers are listed in the JSON
   NetworkPlace place = {};
 };
 
@@ -21,6 +22,9 @@ struct Evaluation {
   std::string text;             ///< tables
   nlohmann::ordered_json json;  ///< the same and the confusion matrices of all domains
 };
+
+/// Where `eval --save` writes for a checkpoint: last.eval.json beside last.safetensors.
+std::string eval_file(const std::string& checkpoint);
 
 /// Evaluates each image once, with progress on standard error. Throws Error for a file that is no checkpoint, for data
 /// of other domains or classes than the checkpoint's, and for an image that cannot be decoded.

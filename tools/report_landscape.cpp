@@ -10,7 +10,7 @@ namespace dgsam {
 namespace {
 
 constexpr int kBands = 12;   // classes v0 to v11 of the style sheet
-constexpr int kPixels = 64;  // of a panel's side: contours look smooth at its size
+constexpr int kPixels = 80;  // of a panel's side: contours look smooth at its size
 
 struct Shown {
   const MethodRuns* method;
@@ -126,7 +126,7 @@ std::string panel(const Shown& shown, const LandscapeRecord::Loss& loss, const C
     const double x = kPixels * (point.x - record.x.front()) / (record.x.back() - record.x.front());
     const double y = kPixels * (1 - (point.y - record.y.front()) / (record.y.back() - record.y.front()));
     if (!(x >= 0 && x <= kPixels && y >= 0 && y <= kPixels)) continue;
-    svg += "<circle class=\"point\" cx=\"" + svg_number(x) + "\" cy=\"" + svg_number(y) + "\" r=\"1.6\"><title>" +
+    svg += "<circle class=\"point\" cx=\"" + svg_number(x) + "\" cy=\"" + svg_number(y) + "\" r=\"2\"><title>" +
            escaped(point.name) + "</title></circle>\n";
     if (record.points.size() > 1) svg += svg_text(x + 2.4, y - 1.6, "start", std::to_string(i + 1), "number");
   }

@@ -26,7 +26,7 @@ std::string mistake_html(const EvalRecord::Mistake& mistake, const std::filesyst
   std::string text = "<li>";
   if (!images.empty()) text += embedded_image(thumbnail(images / mistake.file, kSide), what + ": " + mistake.file);
   text += "<span><b>" + escaped(mistake.predicted) + "</b> " + format_number(100 * mistake.confidence, 1) +
-          "\u00a0%<br><small>is " + escaped(mistake.truth) + "</small>";
+          "\u00a0%<br><small>truth: " + escaped(mistake.truth) + "</small>";
   if (images.empty()) text += "<br><small>" + escaped(mistake.file) + "</small>";
   return text + "</span></li>\n";
 }

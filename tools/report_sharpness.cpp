@@ -67,11 +67,13 @@ double largest_residual(const LossSharpness& loss) {
 double trace(const LossSharpness& loss) { return loss.trace.value_or(kMissing); }
 double trace_error(const LossSharpness& loss) { return loss.trace_error.value_or(kMissing); }
 
-/// Three or more digits, whatever the size.
-std::string digits_text(double value) {
-  if (std::isnan(value)) return "–";
-  const double size = std::abs(value);
-  return format_number(value, size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.01 ? 3 : 5);
+/// With decimals for three digits of the mean; the error has as many.
+std::string digits_text(const Statistic& statistic, std::size_t expected) {
+  const double size = std::abs(statistic.mean);
+  if (size >= 100) return format_statistic(statistic, expected, [](double value) { return format_number(value, 0); });
+  if (size >= 10) return format_statistic(statistic, expected, [](double value) { return format_number(value, 1); });
+  if (size >= 1) return format_statistic(statistic, expected, [](double value) { return format_number(value, 2); });
+  return format_statistic(statistic, expected, [](double value) { return format_number(value, 4); });
 }
 
 std::string radius_text(double radius) { return tick_text(radius); }
@@ -123,7 +125,7 @@ class Part {
     TableRow row{std::move(name), {}, lead};
     for (std::size_t method = 0; method < source_.columns.size(); ++method) {
       const Statistic statistic = source_.statistic(method, figure_of(loss, figure));
-      row.cells.push_back(format_statistic(statistic, source_.expected[method], digits_text));
+      row.cells.push_back(digits_text(statistic, source_.expected[method]));
     }
     return row;
   }

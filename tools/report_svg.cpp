@@ -49,8 +49,8 @@ std::vector<double> round_ticks(double low, double high, int count) {
 
 std::string tick_text(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%g", std::abs(value) < 1e-12 ? 0.0 : value);
-  return text;
+  std::snprintf(text, sizeof text, "%g", std::abs(value) < 1e-12 ? 0.0 : std::abs(value));
+  return value < -1e-12 ? std::string("−") + text : text;
 }
 
 std::string svg_number(double value) {

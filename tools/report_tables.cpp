@@ -43,7 +43,7 @@ std::string sharpness_text(double value) { return format_number(value, 3); }
 
 std::string format_statistic(const Statistic& statistic, std::size_t expected, Format write) {
   std::string text = write(statistic.mean);
-  if (!std::isnan(statistic.error)) text += " ± " + write(statistic.error);
+  if (statistic.error > 0) text += " ± " + write(statistic.error);
   if (statistic.count > 0 && statistic.count != expected) text += " (" + std::to_string(statistic.count) + ")";
   return text;
 }

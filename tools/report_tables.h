@@ -30,7 +30,7 @@ struct Table {
 std::string format_number(double value, int decimals);
 /// A fraction as a percentage with one decimal, without the sign.
 std::string format_percent(double fraction);
-/// "57.7", or "57.7 ± 0.4" of several; with the number of values behind it where it is not `expected`.
+/// "57.7", or "57.7 ± 0.4" of several that differ; with the number of values behind it where it is not `expected`.
 std::string format_statistic(const Statistic& statistic, std::size_t expected, std::string (*write)(double));
 std::string sharpness_text(double value);
 

@@ -139,6 +139,47 @@ TEST_CASE("predict agrees with eval, image by image, in sorted order") {
   CHECK(run.predict_lines({run.folder().data() + "/d2/dark/3.png"}, 1)[0]["top"].size() == 1);
 }
 
+TEST_CASE("the mistakes of a domain are its surest wrong answers, as predict gives them") {
+  const TinyRun run;
+  const json evaluation =
+      evaluate_checkpoint({.checkpoint = run.checkpoint(), .mistakes = 3, .place = {.threads = 2}}).json;
+  std::size_t wrong = 0;
+  for (const json& domain : evaluation["domains"]) {
+    double before = 1;
+    const json& mistakes = domain["mistakes"];
+    const auto errors = domain["confusion"][0][1].get<std::size_t>() + domain["confusion"][1][0].get<std::size_t>();
+    CHECK(mistakes.size() == std::min<std::size_t>(3, errors));
+    wrong += mistakes.size();
+    for (const json& mistake : mistakes) {
+      const std::string file = mistake["file"];
+      const std::string inside = domain["name"].get<std::string>() + "/" + mistake["truth"].get<std::string>() + "/";
+      CHECK(file.find(inside) == 0);
+      CHECK(mistake["predicted"] != mistake["truth"]);
+      CHECK(mistake["confidence"].get<double>() <= before);
+      before = mistake["confidence"];
+      const json first = run.predict_lines({run.folder().data() + "/" + file}, 1)[0]["top"][0];
+      CHECK(first["class"] == mistake["predicted"]);
+      CHECK(first["probability"].get<double>() == doctest::Approx(before).epsilon(1e-6));
+    }
+  }
+  CHECK(wrong > 0);  // a run of three steps makes some
+  CHECK_FALSE(run.evaluate()["domains"][0].contains("mistakes"));
+  CHECK(eval_file("runs/a/last.safetensors") == "runs/a/last.eval.json");
+}
+
+TEST_CASE("of many mistakes the surest are kept, the first image on ties") {
+  DomainResult result("photo", false, split_indices(5, 0, 0, 0), 2, 2);
+  result.add(std::vector<float>{1, 0}, 1);
+  result.add(std::vector<float>{5, 0}, 0);  // right
+  result.add(std::vector<float>{0, 3}, 0);
+  result.add(std::vector<float>{1, 0}, 1);
+  REQUIRE(result.mistakes().size() == 2);
+  CHECK(result.mistakes()[0].image == 2);
+  CHECK(result.mistakes()[0].predicted == 1);
+  CHECK(result.mistakes()[0].confidence == doctest::Approx(1 / (1 + std::exp(-3.0))));
+  CHECK(result.mistakes()[1].image == 0);
+}
+
 TEST_CASE("predict goes on after an image that it cannot read, names it, and fails at the end") {
   const TinyRun run;
   const std::string broken = run.folder().path("broken.png"), missing = run.folder().path("missing.png");
