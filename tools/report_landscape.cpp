@@ -161,7 +161,7 @@ std::string points_text(const LandscapeRecord& record) {
 }
 
 std::string range_text(const std::string& label, const std::vector<double>& axis) {
-  return label + " from " + tick_text(axis.front()) + " to " + tick_text(axis.back());
+  return label + ", " + tick_text(axis.front()) + " to " + tick_text(axis.back());
 }
 
 std::string planes(const std::vector<Shown>& shown, const std::string& name) {
@@ -184,7 +184,7 @@ std::string planes(const std::vector<Shown>& shown, const std::string& name) {
     text += "</tr>\n";
   }
   text += "</tbody>\n</table>\n";
-  std::string remark = "Horizontally " + range_text(first.x_label, first.x) + ", vertically " +
+  std::string remark = "Horizontally " + range_text(first.x_label, first.x) + "; vertically " +
                        range_text(first.y_label, first.y) + ". ";
   if (const std::string points = points_text(first); !points.empty()) remark += "Marked: " + points + ". ";
   remark += "One colour scale for all panels; the first run of each method.";

@@ -83,7 +83,7 @@ svg .c0, svg .c1, svg .c2, svg .c3, svg .c4, svg .c5 { fill: currentColor; }
 .field path { stroke: var(--v); fill: none; }
 .scale rect { fill: var(--v); }
 .scale { max-width: 400px; margin: .5rem 0; }
-.panels { width: 100%; min-width: 34rem; }
+.panels { width: 100%; min-width: 40rem; table-layout: fixed; }
 .panels th, .panels td { padding: 0 0 .6rem .6rem; text-align: left; vertical-align: bottom; }
 .panels thead th { border: 0; }
 .panels thead small { display: block; color: var(--soft); font-weight: 400; }

@@ -43,7 +43,7 @@ std::string sharpness_text(double value) { return format_number(value, 3); }
 
 std::string format_statistic(const Statistic& statistic, std::size_t expected, Format write) {
   std::string text = write(statistic.mean);
-  if (statistic.error > 0) text += " ± " + write(statistic.error);
+  if (statistic.error > 1e-9 * std::abs(statistic.mean)) text += " ± " + write(statistic.error);
   if (statistic.count > 0 && statistic.count != expected) text += " (" + std::to_string(statistic.count) + ")";
   return text;
 }
@@ -82,7 +82,7 @@ Table experiment_table(const Experiment& experiment) {
       std::any_of(experiment.methods.begin(), experiment.methods.end(),
                   [](const MethodRuns& method) { return statistic_of(method.runs, sharpness_of_unseen).count > 0; });
   if (unseen_measured) sharpness.rows.push_back(row_of(of_unseen, experiment, sharpness_of_unseen, sharpness_text));
-  TableGroup cost{"Cost of training, one run",
+  TableGroup cost{"Cost of one run",
                   {row_of("seconds", experiment, seconds, seconds_text),
                    row_of("domain gradients", experiment, gradients, count_text),
                    row_of("peak memory, MB", experiment, memory, count_text)}};
@@ -126,7 +126,7 @@ Table average_table(const ReportInput& input) {
                        {"One-step sharpness",
                         {row("mean of sources", source_sharpness, sharpness_text, true),
                          row("total of sources", total_sharpness, sharpness_text)}},
-                       {"Cost of training, one run",
+                       {"Cost of one run",
                         {row("seconds", seconds, seconds_text), row("domain gradients", gradients, count_text),
                          row("peak memory, MB", memory, count_text)}}});
   return table;

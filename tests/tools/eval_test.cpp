@@ -162,7 +162,7 @@ TEST_CASE("the mistakes of a domain are its surest wrong answers, as predict giv
       CHECK(first["probability"].get<double>() == doctest::Approx(before).epsilon(1e-6));
     }
   }
-  CHECK(wrong > 0);  // a run of three steps makes some
+  CHECK(wrong >= 3);
   CHECK_FALSE(run.evaluate()["domains"][0].contains("mistakes"));
   CHECK(eval_file("runs/a/last.safetensors") == "runs/a/last.eval.json");
 }
