@@ -10,6 +10,7 @@
 
 #include "data/image_bytes.h"
 #include "data/image_file.h"
+#include "data/png.h"
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
@@ -101,15 +102,25 @@ Image decode_png(std::span<const std::uint8_t> bytes, const std::string& name) {
   return decode_by_stb(essential_chunks(bytes, name), name);
 }
 
+std::vector<std::uint8_t> encode_png(const Image& image) {
+  std::vector<std::uint8_t> bytes;
+  const auto append = [](void* out, void* data, int size) {
+    auto& all = *static_cast<std::vector<std::uint8_t>*>(out);
+    const auto* const first = static_cast<const std::uint8_t*>(data);
+    all.insert(all.end(), first, first + size);
+  };
+  const int encoded = stbi_write_png_to_func(append, &bytes, image.width, image.height, 3, image.rgb.data(), 0);
+  require(encoded != 0, "an image of ", image.width, " x ", image.height, " pixels cannot be encoded as PNG");
+  return bytes;
+}
+
 void write_png(const std::filesystem::path& path, const Image& image) {
+  const std::vector<std::uint8_t> bytes = encode_png(image);
   std::ofstream file(path, std::ios::binary);
   require(file.is_open(), path.string(), ": cannot be written (", std::strerror(errno), ")");
-  const auto append = [](void* out, void* data, int size) {
-    static_cast<std::ofstream*>(out)->write(static_cast<const char*>(data), size);
-  };
-  const int encoded = stbi_write_png_to_func(append, &file, image.width, image.height, 3, image.rgb.data(), 0);
+  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   file.close();
-  require(encoded != 0 && file.good(), path.string(), ": cannot be written (is the disk full?)");
+  require(file.good(), path.string(), ": cannot be written (is the disk full?)");
 }
 
 }  // namespace dgsam

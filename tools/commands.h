@@ -8,6 +8,7 @@ namespace dgsam {
 void add_train_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_predict_command(CLI::App& app);
+void add_landscape_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_collect_command(CLI::App& app);
 void add_sweep_command(CLI::App& app);

@@ -1,0 +1,140 @@
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "engine/core/check.h"
+#include "engine/io/atomic_file.h"
+#include "tools/commands.h"
+#include "tools/landscape_figure.h"
+
+namespace dgsam {
+
+namespace {
+
+struct LandscapeCommand {
+  LandscapeOptions options;
+  bool linear = false;
+  std::optional<double> max_loss;
+  std::vector<double> scale;  ///< low and high, or nothing
+  std::string out;
+};
+
+void write_file(const std::string& path, const void* data, std::size_t bytes) {
+  AtomicFile file(path);
+  file.write(data, bytes);
+  file.commit();
+}
+
+ColourScale colours(const LandscapeCommand& command, const std::vector<Landscape>& landscapes) {
+  if (command.scale.empty()) return scale_of(landscapes, !command.linear, command.max_loss);
+  const double low = command.scale[0], high = command.scale[1];
+  require(low < high && (command.linear || low > 0), "--scale ", low, ",", high, " is no scale: a lower and a higher ",
+          "loss", command.linear ? "" : ", both above 0 unless --linear");
+  return {low, high, !command.linear};
+}
+
+void draw(const std::string& prefix, const Landscape& landscape, const ColourScale& scale) {
+  const std::string svg = landscape_svg(landscape, scale);
+  write_file(prefix + ".svg", svg.data(), svg.size());
+  const std::vector<std::uint8_t> png = encode_png(landscape_image(landscape, scale));
+  write_file(prefix + ".png", png.data(), png.size());
+}
+
+/// Draws files of earlier measurements, all on one scale.
+void draw_again(const LandscapeCommand& command) {
+  const std::vector<std::string>& paths = command.options.checkpoints;
+  require(command.out.empty() || paths.size() == 1, "--out names one picture, but there are ", paths.size());
+  std::vector<Landscape> landscapes;
+  for (const std::string& path : paths) landscapes.push_back(read_landscape(path));
+  const ColourScale scale = colours(command, landscapes);
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const std::string prefix =
+        command.out.empty() ? std::filesystem::path(paths[i]).replace_extension().string() : command.out;
+    draw(prefix, landscapes[i], scale);
+    std::printf("Drawn to %s.svg and .png\n", prefix.c_str());
+  }
+}
+
+void measure_and_draw(const LandscapeCommand& command) {
+  const std::filesystem::path first = command.options.checkpoints[0];
+  const std::string prefix =
+      command.out.empty() ? (first.parent_path() / first.stem()).string() + ".landscape" : command.out;
+  const std::filesystem::path folder = std::filesystem::path(prefix).parent_path();
+  require(folder.empty() || std::filesystem::is_directory(folder), "--out ", prefix, ": ", folder.string(),
+          " is not a folder");
+  const Landscape landscape = measure_landscape(command.options);
+  const std::string json =
+      landscape.json().dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  write_file(prefix + ".json", json.data(), json.size());
+  std::printf("%s", landscape.text().c_str());
+  draw(prefix, landscape, colours(command, {landscape}));
+  std::printf("\nWritten to %s.json, .svg and .png\n", prefix.c_str());
+}
+
+}  // namespace
+
+void add_landscape_command(CLI::App& app) {
+  CLI::App& command = *app.add_subcommand("landscape", "Draws the losses around a checkpoint, or between several");
+  command.footer(
+      "One checkpoint: the plane of two random directions, filter by filter as long as its weights (Li et al. 2018),\n"
+      "or with --path the line along the first. Two: the path from one to the other. Three: the plane through them.\n"
+      "Drawn are the loss of every domain and their total over the sources, on one scale of colours. "
+      "docs/landscape.md\n"
+      "explains what is seen.\n\n"
+      "A plane costs points x points evaluations of --images images of every domain; a first look takes\n"
+      "--points 11 --images 64. The numbers are kept in a .json file: given in the place of checkpoints, such files "
+      "are\n"
+      "drawn again without measuring, several on one scale.\n\n"
+      "Examples:  dgsam-run landscape runs/dgsam/last.safetensors\n"
+      "           dgsam-run landscape runs/erm/last.safetensors runs/dgsam/last.safetensors --out erm-to-dgsam\n"
+      "           dgsam-run landscape runs/erm/last.landscape.json runs/dgsam/last.landscape.json");
+  const auto all = std::make_shared<LandscapeCommand>();
+  LandscapeOptions& options = all->options;
+  SurfaceOptions& surface = options.surface;
+  command.add_option("checkpoints", options.checkpoints, "One to three best.safetensors or last.safetensors of runs")
+      ->required();
+  command.add_flag("--path", options.path, "Of one checkpoint: a line instead of a plane");
+  command.add_option("--range", options.range, "One checkpoint: from -range to range along each direction")
+      ->capture_default_str();
+  command.add_option("--extend", options.extend, "Several: how far beyond them, as a part of their distance")
+      ->capture_default_str();
+  command.add_option(
+      "--points", options.points,
+      "Per axis, odd for one checkpoint; of a path between two, those from one to the other [21; a path: 51]");
+  command.add_option("--images", surface.images, "Of every domain at most, the first of its in-split")
+      ->check(CLI::Range(1, 1000000000))
+      ->capture_default_str();
+  command.add_option("--seed", options.seed, "Of the random directions")->capture_default_str();
+  command.add_option("--out", all->out, "Prefix of the files [CHECKPOINT.landscape beside the first checkpoint]");
+  command.add_flag("--linear", all->linear, "Colours in even steps of the loss, not of its logarithm");
+  CLI::Option* max_loss =
+      command.add_option("--max-loss", all->max_loss, "Where the scale ends [the highest loss, at most 5 ln classes]");
+  command.add_option("--scale", all->scale, "LOW,HIGH: both ends of the scale, the same in pictures to be compared")
+      ->delimiter(',')
+      ->expected(2)
+      ->excludes(max_loss);
+  command.add_option("--dataset", surface.dataset, "As for train [what the checkpoint was trained on]");
+  command.add_option("--data-dir", surface.data_dir, "The data set's root or its parent [the training's]");
+  command.add_option("--test-env", surface.test_env, "The domain to mark as unseen [the training's]");
+  command.add_option("--trial-seed", surface.trial_seed, "Seed of the splits [the training's]");
+  command.add_option("--holdout", surface.holdout, "Fraction of the `out` splits [the training's]");
+  command.add_option("--batch-size", surface.place.batch_size, "Images per pass")
+      ->check(CLI::Range(1, 65535))
+      ->capture_default_str();
+  command.add_option("--threads", surface.place.threads, "CPU threads; 0: all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command.add_option("--precision", surface.place.precision, "Of activations, as for train [the training's]")
+      ->check(CLI::IsMember({"f32", "tf32", "bf16", "f64"}));
+  command.add_option("--device", surface.place.device, "As for train")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->capture_default_str();
+  command.callback([all] {
+    const std::vector<std::string>& paths = all->options.checkpoints;
+    const auto is_json = [](const std::string& path) { return std::filesystem::path(path).extension() == ".json"; };
+    std::all_of(paths.begin(), paths.end(), is_json) ? draw_again(*all) : measure_and_draw(*all);
+  });
+}
+
+}  // namespace dgsam
