@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "data/png.h"
 #include "engine/core/check.h"
 #include "engine/io/atomic_file.h"
 #include "tools/commands.h"

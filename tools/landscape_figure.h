@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "data/png.h"
+#include "data/image.h"
 #include "tools/colour_scale.h"
 #include "tools/landscape.h"
 
