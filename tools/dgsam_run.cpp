@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   dgsam::add_eval_command(app);
   dgsam::add_predict_command(app);
   dgsam::add_landscape_command(app);
+  dgsam::add_sharpness_command(app);
   dgsam::add_report_command(app);
   dgsam::add_sweep_command(app);
   dgsam::add_ablate_command(app);
