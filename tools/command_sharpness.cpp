@@ -81,7 +81,7 @@ void add_sharpness_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--trace-samples", options.trace_samples, "0: no trace")->capture_default_str();
   command->add_option("--hessian-step", options.hessian_step,
-                      "Of the differences of gradients that products with the Hessian are [0.01; 1e-5 in f64]");
+                      "Of the differences of gradients that products with the Hessian are [0.01; 1e-8 in f64]");
   command->add_option("--seed", options.seed, "Of random starts and directions")->capture_default_str();
   add_data_options(*command, options.surface);
   add_place_options(*command, options.surface.place);

@@ -165,19 +165,6 @@ SharpnessPlan plan_one(const std::string& path, const SharpnessOptions& options,
   return plan;
 }
 
-LossSharpness measure_loss(Backend& backend, Loss& loss, const FlatVector& theta, const SharpnessOptions& options) {
-  LossSharpness result;
-  result.worst_case = worst_case(backend, loss, theta, options.radii,
-                                 {.steps = options.steps, .restarts = options.restarts, .seed = options.seed});
-  HessianProduct hessian(backend, loss, theta, hessian_step_of(options));
-  if (options.top > 0) {
-    result.eigenvalues =
-        largest_eigenvalues(hessian, {.top = options.top, .steps = options.lanczos_steps, .seed = options.seed});
-  }
-  if (options.trace_samples > 0) result.trace = hessian_trace(hessian, options.trace_samples, options.seed);
-  return result;
-}
-
 void write_json(const std::string& path, const SharpnessReport& report) {
   const std::string text = report.json().dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   AtomicFile file(path);
@@ -201,6 +188,19 @@ SharpnessCost sharpness_cost(const SharpnessOptions& options) {
   const std::int64_t products = options.top > 0 ? options.lanczos_steps + 2 * options.top : 0;
   return {.losses = 1 + std::ssize(options.radii) + climbs,
           .gradients = 1 + climbs + 2 * (products + options.trace_samples)};
+}
+
+LossSharpness measure_loss(Backend& backend, Loss& loss, const FlatVector& theta, const SharpnessOptions& options) {
+  LossSharpness result;
+  result.worst_case = worst_case(backend, loss, theta, options.radii,
+                                 {.steps = options.steps, .restarts = options.restarts, .seed = options.seed});
+  HessianProduct hessian(backend, loss, theta, hessian_step_of(options));
+  if (options.top > 0) {
+    result.eigenvalues =
+        largest_eigenvalues(hessian, {.top = options.top, .steps = options.lanczos_steps, .seed = options.seed});
+  }
+  if (options.trace_samples > 0) result.trace = hessian_trace(hessian, options.trace_samples, options.seed);
+  return result;
 }
 
 std::vector<SharpnessPlan> plan_sharpness(const std::vector<std::string>& checkpoints,

@@ -29,6 +29,9 @@ struct SharpnessCost {
 };
 SharpnessCost sharpness_cost(const SharpnessOptions& options);
 
+/// Everything but the names. Throws Error when the loss or its gradient is not finite.
+LossSharpness measure_loss(Backend& backend, Loss& loss, const FlatVector& theta, const SharpnessOptions& options);
+
 /// A checkpoint that was looked at, with what will be measured.
 struct SharpnessPlan {
   Checkpoint checkpoint;

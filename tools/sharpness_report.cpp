@@ -62,7 +62,7 @@ std::optional<SharpnessReport> read_sharpness(const std::string& path, const ord
   ordered_json settings = found;
   settings.erase("losses");
   settings["checkpoint"] = about.at("checkpoint");
-  if (settings != about) return std::nullopt;
+  if (nlohmann::json(settings) != nlohmann::json(about)) return std::nullopt;  // in any order of keys
   SharpnessReport report{about, {}};
   try {
     for (const ordered_json& loss : found["losses"]) report.losses.push_back(loss_of(loss));

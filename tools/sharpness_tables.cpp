@@ -18,9 +18,20 @@ constexpr double kLargeError = 0.05;
 /// Algorithms side by side in 100 columns.
 constexpr std::size_t kAlgorithmColumns = 4;
 
-std::string significant(double value, int digits = 4) {
+/// A setting: "0.05".
+std::string setting(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.*g", digits, value);
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
+/// "1242", "0.05700" for four digits: without an exponent where that is short.
+std::string significant(double value, int digits = 4) {
+  const int exponent = value == 0 ? digits - 1 : static_cast<int>(std::floor(std::log10(std::abs(value))));
+  const bool plain = std::isfinite(value) && exponent > -5 && exponent < 8;
+  char text[64];
+  std::snprintf(text, sizeof text, plain ? "%.*f" : "%.*e", plain ? std::max(0, digits - 1 - exponent) : digits - 1,
+                value);
   return text;
 }
 
@@ -38,7 +49,7 @@ std::string worst_case_table(const SharpnessReport& report) {
   for (const char* kind : {"one step", "multi-step"}) {
     for (const double radius : radii) {
       over.push_back(over.size() == 2 || over.size() == 2 + radii.size() ? kind : "");
-      header.push_back(significant(radius));
+      header.push_back(setting(radius));
     }
   }
   std::vector<Row> rows{over, header};
@@ -76,20 +87,28 @@ std::string curvature_table(const SharpnessReport& report) {
   return "\n" + text_columns(rows);
 }
 
-std::string remarks(const SharpnessReport& report) {
-  std::string text;
-  const auto remark = [&](const LossSharpness& loss, std::size_t i, const char* what, double by, const char* remedy) {
-    const double value = std::abs(loss.eigenvalues[i].value);
-    if (by <= kLargeError * value) return;
-    text += "note: " + loss.name + ", lambda" + std::to_string(i + 1) + ": " + what + " is " + significant(by, 2) +
-            ", " + significant(100 * by / value, 2) + " % of it; " + remedy + "\n";
-  };
+/// Eigenvalues of which `part` is a large one: "photo lambda1 (28 %), sketch lambda2 (7 %)".
+std::string inexact(const SharpnessReport& report, double Eigenvalue::*part) {
+  std::string list;
   for (const LossSharpness& loss : report.losses) {
     for (std::size_t i = 0; i < loss.eigenvalues.size(); ++i) {
-      remark(loss, i, "the residual", loss.eigenvalues[i].residual, "more --lanczos-steps make it smaller");
-      remark(loss, i, "the error estimate of finite differences", loss.eigenvalues[i].error,
-             "another --hessian-step or --precision f64 may make it smaller");
+      const double value = std::abs(loss.eigenvalues[i].value), by = loss.eigenvalues[i].*part;
+      if (by <= kLargeError * value) continue;
+      list += (list.empty() ? "" : ", ") + loss.name + " lambda" + std::to_string(i + 1) + " (" +
+              significant(100 * by / value, 2) + " %)";
     }
+  }
+  return list;
+}
+
+std::string remarks(const SharpnessReport& report) {
+  std::string text;
+  if (const std::string list = inexact(report, &Eigenvalue::residual); !list.empty()) {
+    text += "note: large residuals, which more --lanczos-steps make smaller unless kinks make them:\n  " + list + "\n";
+  }
+  if (const std::string list = inexact(report, &Eigenvalue::error); !list.empty()) {
+    text +=
+        "note: large errors of finite differences, mostly from kinks, which --precision f64 avoids:\n  " + list + "\n";
   }
   return text;
 }
@@ -121,11 +140,11 @@ std::vector<Figure> figures_of(const SharpnessReport& report) {
   std::vector<Figure> figures{{"loss", [](const LossSharpness& loss) { return loss.worst_case.loss; }}};
   const auto radii = report.about.at("radii").get<std::vector<double>>();
   for (std::size_t i = 0; i < radii.size(); ++i) {
-    figures.push_back({"one step " + significant(radii[i]),
+    figures.push_back({"one step " + setting(radii[i]),
                        [i](const LossSharpness& loss) { return loss.worst_case.increases.at(i).one_step; }});
   }
   for (std::size_t i = 0; i < radii.size(); ++i) {
-    figures.push_back({"multi-step " + significant(radii[i]),
+    figures.push_back({"multi-step " + setting(radii[i]),
                        [i](const LossSharpness& loss) { return loss.worst_case.increases.at(i).multi_step; }});
   }
   for (std::size_t i = 0; i < report.about.at("top").get<std::size_t>(); ++i) {
@@ -159,12 +178,12 @@ Mean mean_over(const std::vector<SharpnessReport>& reports, const std::string& a
 
 std::string sharpness_text(const SharpnessReport& report) {
   const auto& about = report.about;
-  const auto number = [&](const char* key) { return significant(about.at(key).get<double>(), 6); };
+  const auto number = [&](const char* key) { return setting(about.at(key).get<double>()); };
   std::string text = about.at("checkpoint").get<std::string>() + ": " + about.at("algorithm").get<std::string>() +
                      ", step " + number("step") + ", seed " + number("seed") + "\n" + "Up to " + number("images") +
                      " images per domain in " + about.at("precision").get<std::string>() + ", seed " +
-                     number("measure_seed") + "; ascent: " + significant(about.at("ascent").at("steps")) + " steps, " +
-                     significant(about.at("ascent").at("restarts")) + " starts";
+                     number("measure_seed") + "; ascent: " + setting(about.at("ascent").at("steps")) +
+                     " steps, starts: " + setting(about.at("ascent").at("restarts"));
   if (about.at("top") > 0) text += "; Lanczos: " + number("lanczos_steps") + " steps at most";
   if (about.at("trace_samples") > 0) text += "; trace: " + number("trace_samples") + " samples";
   return text + "\n\n" + worst_case_table(report) + curvature_table(report) + remarks(report);
