@@ -1,4 +1,5 @@
-// THE page: every operation that the engine can do. A backend with a hole does not compile.
+// THE page: every operation that the engine can do. A backend with a hole does not compile. (Two are made of others; a
+// backend overrides them where it can do them at once.)
 //
 // Contract of every operation
 //   - Outputs are given; nothing here allocates tensors or decides shapes. Shapes, types and layouts are consistent
@@ -144,6 +145,15 @@ class Backend : public Allocator {
   /// x [N,H,W,C], w [K,R,S,C] of x's dtype, b [K] master or absent, z like y (the residual) or absent, y [N,P,Q,K].
   virtual void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
                       const Conv2dSpec& spec) = 0;
+  /// How this backend notes where a ReLU was positive: a bit per element, rows of channels padded to a multiple of so
+  /// many bits. 0: it reads the ReLU's output instead, and leaves masks alone. May run something to find out.
+  virtual int relu_mask_bits(DType /*activation*/) { return 0; }
+  /// conv2d with spec.relu that writes `mask`, too: u8 [N·P·Q, K padded to relu_mask_bits(), in bytes], to be read by
+  /// conv2d_data_grad_relu() of the same backend. What its bits mean is the backend's own.
+  virtual void conv2d_relu_mask(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
+                                const Tensor& /*mask*/, const Conv2dSpec& spec) {
+    conv2d(x, w, b, z, y, spec);
+  }
   /// dx = sum over k,r,s of the outputs that x fed. dy [N,P,Q,K], w [K,R,S,C], dx [N,H,W,C].
   virtual void conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) = 0;
   /// dw[k,r,s,c] = sum over n,p,q of dy[n,p,q,k] · x[n, p·stride+r-padding, q·stride+s-padding, c]. dw [K,R,S,C]
@@ -155,6 +165,16 @@ class Backend : public Allocator {
   /// master. In place: dz may be dy or dy2.
   virtual void bias_relu_grad(const Tensor& dy, const Tensor& dy2, const Tensor& y, const Tensor& dz,
                               const Tensor& db) = 0;
+  /// Both of them for an x that is a ReLU's output and feeds a second operation, whose gradient is dx2:
+  ///   dz = (conv2d_data_grad(dy, w) + dx2) ⊙ [x > 0],   db[c] = sum over n,h,w of dz[n,h,w,c]
+  /// dx2 and db may be absent, and so may `mask`, what conv2d_relu_mask() wrote beside x. x, dx2 and dz are alike;
+  /// db [C] master, which libraries on GPUs may round to dz's type on the way.
+  virtual void conv2d_data_grad_relu(const Tensor& dy, const Tensor& w, const Tensor& dx2, const Tensor& x,
+                                     const Tensor& /*mask*/, const Tensor& dz, const Tensor& db,
+                                     const Conv2dSpec& spec) {
+    conv2d_data_grad(dy, w, dz, spec);
+    bias_relu_grad(dz, dx2, x, dz, db);
+  }
 
   // --- linear -----------------------------------------------------------------------------------------------------
   /// y[n,k] = b[k] + sum_c x[n,c] · w[k,c]. x [N,C], w [K,C], b [K] master or absent, y [N,K].

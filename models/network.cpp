@@ -31,6 +31,7 @@ Network build(int image_channels, int classes, const NetworkOptions& options, co
     if (options.fuse) {
       fuse_gradient_sums(graph);
       share_bias_gradients(graph);
+      if (options.relu_mask_bits > 0) fuse_relu_gradients(graph, options.relu_mask_bits);
     }
   }
   if (options.gather_folds) gather_folds(graph);
@@ -39,8 +40,9 @@ Network build(int image_channels, int classes, const NetworkOptions& options, co
 
 }  // namespace
 
-void NetworkOptions::adapt_to(const Backend& backend) {
+void NetworkOptions::adapt_to(Backend& backend) {
   layout = backend.preferred_layout(activation);
+  relu_mask_bits = backend.relu_mask_bits(activation);
   gather_folds = backend.is_asynchronous();
 }
 

@@ -46,10 +46,11 @@ struct NetworkOptions {
   /// statistics.
   bool training = true;
   bool fuse = true;           ///< epilogues and gradient sums (fuse.h)
+  int relu_mask_bits = 0;     ///< other than 0: fuse_relu_gradients(), where `fuse` is on
   bool gather_folds = false;  ///< frozen batch norms are folded all at once (fuse.h): for asynchronous backends
 
-  /// Sets what makes `backend` fastest: layout and gather_folds. After `activation`.
-  void adapt_to(const Backend& backend);
+  /// Sets what makes `backend` fastest: layout, relu_mask_bits and gather_folds. After `activation`.
+  void adapt_to(Backend& backend);
 };
 
 /// A graph with three inputs, always in this order: images, of the activation type, [N,H,W,C] dense; labels i32[N];

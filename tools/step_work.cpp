@@ -16,8 +16,14 @@ double flops_of(const Call& call) {
     std::string_view op;
     std::size_t y, w;  // of the output or its gradient, and of the weights or theirs, among the operands
   };
-  constexpr Positions kProducts[] = {{"conv2d", 4, 1}, {"conv2d_data_grad", 0, 1}, {"conv2d_weight_grad", 1, 2},
-                                     {"linear", 3, 1}, {"linear_data_grad", 0, 1}, {"linear_weight_grad", 1, 2}};
+  constexpr Positions kProducts[] = {{"conv2d", 4, 1},
+                                     {"conv2d_relu_mask", 4, 1},
+                                     {"conv2d_data_grad", 0, 1},
+                                     {"conv2d_data_grad_relu", 0, 1},
+                                     {"conv2d_weight_grad", 1, 2},
+                                     {"linear", 3, 1},
+                                     {"linear_data_grad", 0, 1},
+                                     {"linear_weight_grad", 1, 2}};
   for (const Positions& at : kProducts) {
     if (call.op != at.op) continue;
     const Tensor &y = call.operands[at.y].tensor, &w = call.operands[at.w].tensor;

@@ -98,8 +98,8 @@ void CompareBackend::intercept(const Call& call) {
   std::map<const void*, Buffer> memory;  // operands that are one on the inner backend are one on the reference
   std::int64_t terms = 1;
   for (const Call::Operand& operand : call.operands) {
-    copies.push_back(operand.tensor);
-    if (!operand.tensor) continue;
+    copies.push_back(operand.own ? Tensor{} : operand.tensor);
+    if (!copies.back()) continue;
     terms = std::max(terms, operand.tensor.elements());
     Buffer& buffer = memory[operand.tensor.data];
     if (!buffer.data()) buffer = Buffer(reference_, std::max<std::size_t>(1, operand.tensor.bytes()));
@@ -114,7 +114,7 @@ void CompareBackend::intercept(const Call& call) {
   ++worst.calls;
   for (std::size_t i = 0; i < copies.size(); ++i) {
     const Call::Operand& operand = call.operands[i];
-    if (!operand.tensor || !operand.written) continue;
+    if (!copies[i] || !operand.written) continue;
     const double error = difference(values_of(inner(), operand.tensor), values_of(reference_, copies[i]));
     const double tolerance = tolerance_of(call, operand.tensor, terms);
     // The worst is the largest part of its tolerance.

@@ -10,8 +10,15 @@ struct Out {
   const Tensor& tensor;
 };
 
-void add_operand(Call& call, const Tensor& tensor) { call.operands.push_back({tensor, false}); }
+/// Marks an operand in a form of the backend's own.
+struct Own {
+  const Tensor& tensor;
+  bool written;
+};
+
+void add_operand(Call& call, const Tensor& tensor) { call.operands.push_back({tensor}); }
 void add_operand(Call& call, const Out& out) { call.operands.push_back({out.tensor, true}); }
+void add_operand(Call& call, const Own& own) { call.operands.push_back({own.tensor, own.written, true}); }
 template <class Value>
 void add_operand(Call&, const Value&) {}
 
@@ -19,6 +26,7 @@ void add_operand(Call&, const Value&) {}
 using Cursor = std::vector<Tensor>::const_iterator;
 const Tensor& argument(const Tensor&, Cursor& next) { return *next++; }
 const Tensor& argument(const Out&, Cursor& next) { return *next++; }
+const Tensor& argument(const Own&, Cursor& next) { return *next++; }
 template <class Value>
 const Value& argument(const Value& value, Cursor&) {
   return value;
@@ -66,6 +74,11 @@ void InterceptingBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor&
   call("conv2d", &Backend::conv2d, x, w, b, z, Out{y}, spec);
 }
 
+void InterceptingBackend::conv2d_relu_mask(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z,
+                                           const Tensor& y, const Tensor& mask, const Conv2dSpec& spec) {
+  call("conv2d_relu_mask", &Backend::conv2d_relu_mask, x, w, b, z, Out{y}, Own{mask, true}, spec);
+}
+
 void InterceptingBackend::conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx,
                                            const Conv2dSpec& spec) {
   call("conv2d_data_grad", &Backend::conv2d_data_grad, dy, w, Out{dx}, spec);
@@ -79,6 +92,13 @@ void InterceptingBackend::conv2d_weight_grad(const Tensor& x, const Tensor& dy, 
 void InterceptingBackend::bias_relu_grad(const Tensor& dy, const Tensor& dy2, const Tensor& y, const Tensor& dz,
                                          const Tensor& db) {
   call("bias_relu_grad", &Backend::bias_relu_grad, dy, dy2, y, Out{dz}, Out{db});
+}
+
+void InterceptingBackend::conv2d_data_grad_relu(const Tensor& dy, const Tensor& w, const Tensor& dx2, const Tensor& x,
+                                                const Tensor& mask, const Tensor& dz, const Tensor& db,
+                                                const Conv2dSpec& spec) {
+  call("conv2d_data_grad_relu", &Backend::conv2d_data_grad_relu, dy, w, dx2, x, Own{mask, false}, Out{dz}, Out{db},
+       spec);
 }
 
 void InterceptingBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y) {

@@ -15,6 +15,7 @@ struct Call {
   struct Operand {
     Tensor tensor;  ///< empty where an optional operand is absent
     bool written = false;
+    bool own = false;  ///< what it holds is the backend's own: no other backend is to be given it
   };
 
   std::string_view op;
@@ -38,6 +39,7 @@ class InterceptingBackend : public Backend {
   std::size_t free_bytes() const override { return inner_.free_bytes(); }
   std::string name() const override { return inner_.name(); }
   Layout preferred_layout(DType dtype) const override { return inner_.preferred_layout(dtype); }
+  int relu_mask_bits(DType activation) override { return inner_.relu_mask_bits(activation); }
   void upload(const Tensor& to, const void* host) override { inner_.upload(to, host); }
   void download(void* host, const Tensor& from) override { inner_.download(host, from); }
   void synchronize() override { inner_.synchronize(); }
@@ -57,10 +59,14 @@ class InterceptingBackend : public Backend {
   void zero(const Tensor& x) override;
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
               const Conv2dSpec& spec) override;
+  void conv2d_relu_mask(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
+                        const Tensor& mask, const Conv2dSpec& spec) override;
   void conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) override;
   void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dSpec& spec) override;
   void bias_relu_grad(const Tensor& dy, const Tensor& dy2, const Tensor& y, const Tensor& dz,
                       const Tensor& db) override;
+  void conv2d_data_grad_relu(const Tensor& dy, const Tensor& w, const Tensor& dx2, const Tensor& x, const Tensor& mask,
+                             const Tensor& dz, const Tensor& db, const Conv2dSpec& spec) override;
   void linear(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y) override;
   void linear_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx) override;
   void linear_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw) override;

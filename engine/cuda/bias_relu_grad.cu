@@ -1,6 +1,7 @@
 // dz = (dy + dy2) ⊙ [y > 0], db = column sums of dz, in one pass. Bytes per f32 element: 4 to 16, by operands.
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "engine/cuda/images.h"
+#include "engine/cuda/relu.h"
 #include "engine/math/activation.h"
 
 namespace dgsam {
@@ -57,6 +58,24 @@ struct StoreSum {
 
 }  // namespace
 
+std::size_t relu_grad_bytes(const Type& dy) {
+  const Columns columns = all_rows({nullptr, dy}, true);
+  return dy.dtype == DType::f64 ? column_sums_bytes<double>(columns, 1) : column_sums_bytes<float>(columns, 1);
+}
+
+void relu_grad(const Queue& queue, const Tensor& dy, const Tensor& dy2, const Tensor& y, const Tensor& dz,
+               const Tensor& db, void* memory) {
+  constexpr const char* kOp = "bias_relu_grad";
+  with_type(dy.dtype(), kOp, [&]<class T>() {
+    using S = Master<T>;
+    const BiasReluGrad<T> body{dy.as<T>(), dy2 ? dy2.as<T>() : nullptr, y ? y.as<T>() : nullptr,
+                               dz ? dz.as<T>() : nullptr};
+    const bool vectors = words_at(body.dy, body.dy2, body.y, body.dz);
+    if (!db) return map<kWordLanes<T>>(queue, kOp, dy.elements(), vectors, body);
+    column_sums<kWordLanes<T>, 1, S>(queue, kOp, all_rows(dy, vectors), memory, body, StoreSum<S>{db.as<S>()});
+  });
+}
+
 void CudaKernelBackend::bias_relu_grad(const Tensor& dy, const Tensor& dy2, const Tensor& y, const Tensor& dz,
                                        const Tensor& db) {
   constexpr const char* kOp = "bias_relu_grad";
@@ -65,16 +84,8 @@ void CudaKernelBackend::bias_relu_grad(const Tensor& dy, const Tensor& dy2, cons
   check_optional(kOp, "y", y, dy.type);
   check_optional(kOp, "dz", dz, dy.type);
   check_optional(kOp, "db", db, {master_of(dy.dtype()), {dy.shape().last()}});
-  with_type(dy.dtype(), kOp, [&]<class T>() {
-    using S = Master<T>;
-    const BiasReluGrad<T> body{dy.as<T>(), dy2 ? dy2.as<T>() : nullptr, y ? y.as<T>() : nullptr,
-                               dz ? dz.as<T>() : nullptr};
-    const bool vectors = words_at(body.dy, body.dy2, body.y, body.dz);
-    if (!db) return map<kWordLanes<T>>(queue(), kOp, dy.elements(), vectors, body);
-    const Columns columns = all_rows(dy, vectors);
-    column_sums<kWordLanes<T>, 1, S>(queue(), kOp, columns, scratch(column_sums_bytes<S>(columns, 1)), body,
-                                     StoreSum<S>{db.as<S>()});
-  });
+  void* const memory = db ? scratch(relu_grad_bytes(dy.type)) : nullptr;
+  relu_grad(queue(), dy, dy2, y, dz, db, memory);
 }
 
 }  // namespace dgsam

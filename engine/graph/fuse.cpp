@@ -36,14 +36,24 @@ class Rewriter {
     return dynamic_cast<const T*>(node.op.get()) ? &node : nullptr;
   }
 
+  /// The node that produces `value` and was appended; nullptr for none.
+  Node* producer(Value value) {
+    const int node = producer_[index(value)];
+    return node < 0 ? nullptr : &nodes_[static_cast<std::size_t>(node)];
+  }
+
   /// Takes the producer of `value` out of the list.
   Node absorb(Value value) { return std::exchange(nodes_[static_cast<std::size_t>(producer_[index(value)])], Node{}); }
 
+  /// Whether `early` is there when the node that produces `late` runs.
+  bool comes_before(Value early, Value late) const { return producer_[index(early)] < producer_[index(late)]; }
+
+  /// Puts `node` in the place of the one that produces `value`.
+  void replace_producer(Value value, Node node) { put(std::move(node), producer_[index(value)]); }
+
   void append(Node node) {
-    for (const Value out : node.out) {
-      if (out) producer_[index(out)] = static_cast<int>(nodes_.size());
-    }
-    nodes_.push_back(std::move(node));
+    nodes_.emplace_back();
+    put(std::move(node), static_cast<int>(nodes_.size()) - 1);
   }
 
   std::vector<Node> finish() {
@@ -52,6 +62,12 @@ class Rewriter {
   }
 
  private:
+  void put(Node node, int at) {
+    for (const Value out : node.out) {
+      if (out) producer_[index(out)] = at;
+    }
+    nodes_[static_cast<std::size_t>(at)] = std::move(node);
+  }
   static std::size_t index(Value value) { return static_cast<std::size_t>(value.id); }
 
   std::vector<int> uses_;
@@ -89,6 +105,44 @@ std::optional<Node> with_relu(Rewriter& list, const Node& relu) {
   conv.op = std::move(fused);
   conv.out = relu.out;
   return conv;
+}
+
+/// Whether a convolution with these weights is a matrix product of whole images.
+bool is_product(const Conv2dSpec& spec, const Type& w) {
+  return w.shape[1] == 1 && w.shape[2] == 1 && spec.stride == 1 && spec.padding == 0;
+}
+
+/// The mask of the ReLU whose output `y` is, if a convolution that is a matrix product can write it.
+Value mask_of(Graph& graph, Rewriter& list, Value y, int mask_bits) {
+  Node* const node = list.producer(y);
+  const auto* conv = node ? dynamic_cast<const Conv2d*>(node->op.get()) : nullptr;
+  if (!conv || !conv->spec().relu || !is_product(conv->spec(), graph.type(node->in[Conv2d::kW]))) return {};
+  auto masking = std::make_shared<Conv2d>(conv->spec(), conv->out_layout(), mask_bits);
+  node->out.push_back(graph.add_intermediate(masking->infer(graph.types(node->in))[1]));
+  node->op = std::move(masking);
+  return node->out[1];
+}
+
+/// Puts a bias_relu_grad and the data gradient that one of its operands is where that gradient was, beside whose
+/// neighbours it runs; false where there is none, or the other operand comes later.
+bool join_data_grad(Graph& graph, Rewriter& list, const Node& relu_grad, int mask_bits) {
+  if (!relu_grad.in[BiasReluGradOp::kY] || !relu_grad.out[0]) return false;
+  for (const int side : {BiasReluGradOp::kDy2, BiasReluGradOp::kDy}) {
+    const Value dx = relu_grad.in[static_cast<std::size_t>(side)];
+    const Value dx2 = relu_grad.in[side == BiasReluGradOp::kDy ? BiasReluGradOp::kDy2 : BiasReluGradOp::kDy];
+    const Node* const node = dx ? list.sole_producer<Conv2dDataGrad>(dx) : nullptr;
+    if (!node || (dx2 && !list.comes_before(dx2, dx))) continue;
+    const Conv2dSpec spec = static_cast<const Conv2dDataGrad*>(node->op.get())->spec();
+    const Value dy = node->in[Conv2dDataGrad::kDy], w = node->in[Conv2dDataGrad::kW];
+    if (!is_product(spec, graph.type(w))) continue;
+    const Value x = relu_grad.in[BiasReluGradOp::kY];
+    list.replace_producer(dx, {std::make_shared<Conv2dDataGradRelu>(spec, static_cast<bool>(relu_grad.out[1])),
+                               {dy, w, dx2, x, mask_of(graph, list, x, mask_bits)},
+                               relu_grad.out,
+                               relu_grad.label});
+    return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -140,6 +194,15 @@ void share_bias_gradients(Graph& graph) {
     nodes.push_back(std::move(node));
   }
   graph.replace_nodes(std::move(nodes));
+}
+
+void fuse_relu_gradients(Graph& graph, int mask_bits) {
+  Rewriter list(graph);
+  for (const Node& node : graph.nodes()) {
+    const bool is_relu_grad = dynamic_cast<const BiasReluGradOp*>(node.op.get()) != nullptr;
+    if (!is_relu_grad || !join_data_grad(graph, list, node, mask_bits)) list.append(node);
+  }
+  graph.replace_nodes(list.finish());
 }
 
 void gather_folds(Graph& graph) {

@@ -70,7 +70,10 @@ class Graph {
   void keep(Value value) { kept_.push_back(value); }
   /// Declares that `gradient` is dL/d`parameter`: it is written into the gradient vector instead of the arena.
   void bind_gradient(Value parameter, Value gradient);
-  /// Replaces the list, for rewrites (fuse.h): same values, other nodes. Every used value must still have a producer.
+  /// A value for a node that a rewrite makes, to be written there.
+  Value add_intermediate(const Type& type) { return new_value({type, Space::arena, -1, -1, {}}, false); }
+  /// Replaces the list, for rewrites (fuse.h): other nodes over the same values. Every used value must still have a
+  /// producer.
   void replace_nodes(std::vector<Node> nodes);
 
   // --- reading ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 // cublasLtMatmul by its documentation: D = alpha op(A) op(B) + beta C in matrices that count columns first, then bias
-// and ReLU. What the documentation does not allow fails: types that do not go together, sizes that do not fit, a
-// leading dimension below the number of rows, memory that is not the device's, outputs that overlap inputs, addresses
-// less aligned than the preference promised, too little workspace, and algorithms made for something else.
+// and ReLU, with or without a mask of bits, or the ReLU's gradient by such a mask, with or without the sums of D's rows
+// (the bias gradient, of D's type). What the documentation does not allow fails: types that do not go together, sizes
+// that do not fit, a leading dimension below the number of rows, memory that is not the device's, outputs that overlap
+// inputs, addresses less aligned than the preference promised, too little workspace, algorithms made for something
+// else, and masks whose leading dimension is no multiple of 128 bits or below the number of rows.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -28,6 +30,10 @@ struct cublasLtMatmulDescOpaque_t {
   std::uint32_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
   const void* bias = nullptr;
   std::int32_t bias_type = -1;
+  void* aux = nullptr;
+  std::int64_t aux_ld = 0;
+
+  bool has(std::uint32_t part) const { return (epilogue & part) != 0; }
 };
 struct cublasLtMatmulPreferenceOpaque_t {
   std::uint64_t workspace = 0;
@@ -45,6 +51,9 @@ using Desc = cublasLtMatmulDescOpaque_t;
 enum AlgoWord { kMagic, kTypes, kParts, kReduction, kAlignments };
 constexpr std::uint64_t kMagicWord = 0xe44a7ed;
 constexpr std::size_t kWorkspaceAlignment = 256;
+
+/// What epilogues are made of.
+enum Part : std::uint32_t { kRelu = 2, kBias = 4, kReluGrad = 8, kBiasGrad = 16, kMask = 128 };
 
 std::size_t size_of(cudaDataType_t type) { return type == CUDA_R_16BF ? 2 : 4; }
 
@@ -97,9 +106,15 @@ bool types_go_together(const Desc& desc, const Layout& a, const Layout& b, const
 
 cublasStatus_t check(const Desc* desc, const Layout* a, const Layout* b, const Layout* c, const Layout* d) {
   if (!desc || !a || !b || !c || !d) return CUBLAS_STATUS_INVALID_VALUE;
-  const bool known = desc->epilogue == CUBLASLT_EPILOGUE_DEFAULT || desc->epilogue == CUBLASLT_EPILOGUE_RELU ||
-                     desc->epilogue == CUBLASLT_EPILOGUE_BIAS || desc->epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
+  constexpr std::uint32_t kKnown[] = {CUBLASLT_EPILOGUE_DEFAULT,  CUBLASLT_EPILOGUE_RELU,
+                                      CUBLASLT_EPILOGUE_BIAS,     CUBLASLT_EPILOGUE_RELU_BIAS,
+                                      CUBLASLT_EPILOGUE_RELU_AUX, CUBLASLT_EPILOGUE_RELU_AUX_BIAS,
+                                      CUBLASLT_EPILOGUE_DRELU,    CUBLASLT_EPILOGUE_DRELU_BGRAD};
+  const bool known = std::ranges::find(kKnown, desc->epilogue) != std::end(kKnown);
   if (!known || !types_go_together(*desc, *a, *b, *c, *d)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (desc->has(kMask) && (desc->aux_ld % 128 != 0 || desc->aux_ld < static_cast<std::int64_t>(d->rows))) {
+    return CUBLAS_STATUS_INVALID_VALUE;
+  }
   return sizes_of(*desc, *a, *b, *c, *d).m > 0 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
 }
 
@@ -156,12 +171,26 @@ struct Matrix {
   const Layout& layout;
 };
 
+/// A mask's column.
+struct MaskColumn {
+  std::uint8_t* bytes;
+
+  MaskColumn(const Desc& desc, std::uint64_t col)
+      : bytes(static_cast<std::uint8_t*>(desc.aux) + col * static_cast<std::uint64_t>(desc.aux_ld) / 8) {}
+  static unsigned bit(std::uint64_t row) { return 1u << (cublas().highest_bit_first ? 7 - row % 8 : row % 8); }
+  bool get(std::uint64_t row) const { return (bytes[row / 8] & bit(row)) != 0; }
+  void set(std::uint64_t row, bool value) const {
+    bytes[row / 8] = static_cast<std::uint8_t>(value ? bytes[row / 8] | bit(row) : bytes[row / 8] & ~bit(row));
+  }
+};
+
 /// The work of a call that has been checked.
 void multiply(const Desc& desc, float alpha, const Matrix& a, const Matrix& b, float beta, const Matrix& c, void* d,
               const Layout& d_layout, const cublasLtMatmulAlgo_t& algo) {
   const auto [m, n, k] = sizes_of(desc, a.layout, b.layout, c.layout, d_layout);
   const bool round = desc.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
-  const bool with_bias = desc.epilogue & CUBLASLT_EPILOGUE_BIAS, relu = desc.epilogue & CUBLASLT_EPILOGUE_RELU;
+  const bool writes_mask = desc.has(kRelu) && desc.has(kMask);
+  std::vector<float> bias_grad(m);
   const std::vector<float> left = rows_of(a.data, a.layout, desc.transpose_a == CUBLAS_OP_T, round);
   // Columns of op(B).
   const std::vector<float> right = rows_of(b.data, b.layout, desc.transpose_b != CUBLAS_OP_T, round);
@@ -172,6 +201,9 @@ void multiply(const Desc& desc, float alpha, const Matrix& a, const Matrix& b, f
     return col * static_cast<std::uint64_t>(layout.ld) + row;
   };
   for (std::uint64_t col = 0; col < n; ++col) {
+    const MaskColumn mask(desc, col);
+    // Nothing is said of the bits behind the last row: whatever was there must not matter.
+    if (writes_mask) std::fill_n(mask.bytes, desc.aux_ld / 8, std::uint8_t{0xff});
     for (std::uint64_t row = 0; row < m; ++row) {
       float sum = 0;
       for (std::uint64_t part = 0; part < parts; ++part) {
@@ -182,10 +214,16 @@ void multiply(const Desc& desc, float alpha, const Matrix& a, const Matrix& b, f
       }
       float value = alpha * sum;
       if (beta != 0) value += beta * read(c.data, c.layout.type, at(c.layout, row, col));
-      if (with_bias) value += read(desc.bias, d_layout.type, row);
-      if (relu) value = std::fmax(value, 0.0f);  // NaN becomes 0, as in the library
+      if (desc.has(kBias)) value += read(desc.bias, d_layout.type, row);
+      if (desc.has(kRelu)) value = std::fmax(value, 0.0f);  // NaN becomes 0, as in the library
+      if (writes_mask) mask.set(row, value > 0);
+      if (desc.has(kReluGrad) && !mask.get(row)) value = 0;
+      bias_grad[row] += value;
       write(d, d_layout.type, at(d_layout, row, col), value);
     }
+  }
+  if (desc.has(kBiasGrad)) {
+    for (std::uint64_t row = 0; row < m; ++row) write(const_cast<void*>(desc.bias), d_layout.type, row, bias_grad[row]);
   }
   device().nanoseconds += static_cast<std::int64_t>(m * n * k / parts) + static_cast<std::int64_t>(1000 * parts);
 }
@@ -240,6 +278,10 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, cublasL
       return set(desc->epilogue, value, bytes);
     case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
       return set(desc->bias, value, bytes);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER:
+      return set(desc->aux, value, bytes);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD:
+      return set(desc->aux_ld, value, bytes);
     case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE:
       return set(desc->bias_type, value, bytes);
   }
@@ -348,9 +390,18 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
        (!on_device(workspace, needed) || reinterpret_cast<std::uintptr_t>(workspace) % kWorkspaceAlignment != 0))) {
     return CUBLAS_STATUS_INVALID_VALUE;
   }
-  if ((desc->epilogue & CUBLASLT_EPILOGUE_BIAS) != 0 &&
-      !on_device(desc->bias, d_layout->rows * size_of(d_layout->type)))
-    return CUBLAS_STATUS_INVALID_VALUE;
+  if (desc->has(kBias | kBiasGrad)) {
+    const Range bias(desc->bias, {d_layout->type, d_layout->rows, 1, static_cast<std::int64_t>(d_layout->rows)});
+    if (!on_device(bias.begin, bias.bytes) || bias.overlaps(ranges[3])) return CUBLAS_STATUS_INVALID_VALUE;
+    if (desc->has(kBiasGrad) && std::ranges::any_of(ranges, [&](const Range& range) { return bias.overlaps(range); })) {
+      return CUBLAS_STATUS_INVALID_VALUE;
+    }
+  }
+  if (desc->has(kMask)) {
+    const std::size_t bytes = d_layout->cols * static_cast<std::uint64_t>(desc->aux_ld) / 8;
+    if (!on_device(desc->aux, bytes)) return CUBLAS_STATUS_INVALID_VALUE;
+    ++(desc->has(kRelu) ? cublas().masks_written : cublas().masks_read);
+  }
 
   ++cublas().matmuls;
   const float scale = *static_cast<const float*>(alpha), of_c = *static_cast<const float*>(beta);

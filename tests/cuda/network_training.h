@@ -15,7 +15,7 @@
 
 namespace dgsam {
 
-/// A ResNet in training; unless told otherwise one bottleneck block with frozen batch norm on images of 16x16, in f32.
+/// A ResNet in training; unless told otherwise two bottleneck blocks with frozen batch norm on images of 16x16, in f32.
 struct NetworkTraining {
   static constexpr int kDomains = 3, kBatch = 2, kSize = 16, kClasses = 4;
 
@@ -50,9 +50,11 @@ struct NetworkTraining {
   }
 
   static ResNetSpec spec() {
-    return {.block = ResNetSpec::Block::bottleneck, .blocks = {1}, .planes = {8}, .stem = 16};
+    return {.block = ResNetSpec::Block::bottleneck, .blocks = {2}, .planes = {8}, .stem = 16};
   }
-  static NetworkOptions options() { return {.batch = kBatch, .image_size = kSize, .gather_folds = true}; }
+  static NetworkOptions options() {
+    return {.batch = kBatch, .image_size = kSize, .relu_mask_bits = 128, .gather_folds = true};
+  }
   static MethodOptions method_options(const std::string& name) {
     MethodOptions options = plain_method(name);
     options.order = random_order(kDomains, 3);

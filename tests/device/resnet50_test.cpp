@@ -13,7 +13,7 @@ namespace {
 
 constexpr double kRate = 5e-5;
 
-NetworkOptions options_on(const Backend& backend, DType activation, int image_size) {
+NetworkOptions options_on(Backend& backend, DType activation, int image_size) {
   NetworkOptions options{.batch = 4, .image_size = image_size, .activation = activation};
   options.adapt_to(backend);
   return options;

@@ -155,6 +155,15 @@ TEST_CASE("a two-block ResNet-50 with batch statistics: gradients agree with fin
   check_resnet(two_block_resnet50(), 3, BatchNormMode::batch);
 }
 
+TEST_CASE("bottlenecks whose ReLUs are differentiated within a product: gradients agree to 1e-6") {
+  NetworkOptions options = small_options(2);
+  options.relu_mask_bits = 128;
+  check_gradient([&] {
+    return build_network({.block = ResNetSpec::Block::bottleneck, .blocks = {2, 2}, .planes = {8, 16}, .stem = 16}, 5,
+                         options);
+  });
+}
+
 TEST_CASE("the MNIST CNN: gradients agree with finite differences to 1e-6") {
   check_gradient([] { return build_network({"mnist-cnn", 5, 2}, small_options(2)); });
 }

@@ -172,6 +172,43 @@ TEST_CASE("with frozen batch norm, ReLU and residual sums all end up inside conv
   CHECK(count(build_network({"resnet50", 7}, {.batch = 1, .image_size = 64}).graph, "add") == 1);
 }
 
+TEST_CASE("31 of ResNet-50's ReLUs are differentiated within a product, 15 of them by a mask") {
+  NetworkOptions options{.batch = 1, .image_size = 64, .relu_mask_bits = 128};
+  const Graph graph = build_network({"resnet50", 7}, options).graph;
+  CHECK(count(graph, "conv2d_data_grad_relu") == 31);
+  // One for each ReLU that is left, and one for the last bias; the other convolutions' are shared.
+  CHECK(count(graph, "bias_relu_grad") == 49 - 31 + 1);
+  int written = 0, read = 0, sums = 0;
+  for (const Node& node : graph.nodes()) {
+    if (node.op->name() == "conv2d") written += node.out.size() == 2;
+    if (node.op->name() != "conv2d_data_grad_relu") continue;
+    sums += static_cast<bool>(node.in[2]);
+    if (!node.in[4]) continue;
+    ++read;
+    const Type &x = graph.type(node.in[3]), &mask = graph.type(node.in[4]);
+    CHECK(mask == Type{DType::u8, {x.elements() / x.shape[3], x.shape[3] / 8}});
+  }
+  CHECK(written == 15);
+  CHECK(read == 15);
+  CHECK(sums == 15);
+  options.fuse = false;
+  CHECK(count(build_network({"resnet50", 7}, options).graph, "conv2d_data_grad_relu") == 0);
+}
+
+TEST_CASE("on the CPU no bit depends on whether ReLUs are differentiated within a product") {
+  const auto backend = plain_backend();
+  NetworkOptions options = small_options(2);
+  ResNetSpec spec = tiny_bottleneck();
+  spec.blocks = {2, 2};
+  RunningNetwork apart(*backend, build_network(spec, 5, options));
+  options.relu_mask_bits = 128;
+  RunningNetwork fused(*backend, build_network(spec, 5, options));
+  CHECK(count(fused.graph(), "conv2d_data_grad_relu") == 7);
+  for (RunningNetwork* network : {&apart, &fused}) scatter_batch_norms(*network, *backend);
+  CHECK(fused.run() == apart.run());
+  CHECK(fused.downloaded(fused.gradient.all()) == apart.downloaded(apart.gradient.all()));
+}
+
 TEST_CASE("evaluation has neither dropout nor gradients nor batch statistics, whatever training has") {
   NetworkOptions options = small_options(2, BatchNormMode::batch);
   options.dropout = 0.5;

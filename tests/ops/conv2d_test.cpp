@@ -110,6 +110,60 @@ TEST_CASE("conv2d_weight_grad is the adjoint of conv2d in w, in the master type"
   });
 }
 
+TEST_CASE(
+    "the data gradient through a ReLU masks, adds and sums, by the mask of the convolution before or without one") {
+  struct Sizes {
+    std::int64_t n, h, w, before, channels, after;
+  };
+  // Rows of one word of bits, of less, of more, and of a remainder in bits, bytes and words.
+  constexpr Sizes kSizes[] = {{1, 1, 1, 1, 1, 1},    {1, 7, 7, 3, 5, 3},   {2, 5, 3, 16, 136, 24},
+                              {1, 3, 5, 8, 128, 64}, {3, 4, 4, 24, 40, 8}, {1, 7, 7, 8, 300, 16}};
+  on_every_backend([&](Backend& backend, DType dtype) {
+    for (const Sizes& s : kSizes) {
+      const Shape image{s.n, s.h, s.w, s.channels};
+      const std::int64_t pixels = s.n * s.h * s.w;
+      const Array u = random_array({s.n, s.h, s.w, s.before}, dtype, 1), z = random_array(image, dtype, 2);
+      const Array v = random_array({s.channels, 1, 1, s.before}, dtype, 3), dx2 = random_array(image, dtype, 4);
+      const Array w = random_array({s.after, 1, 1, s.channels}, dtype, 5);
+      const Array dy = random_array({s.n, s.h, s.w, s.after}, dtype, 6), b = random_array({s.channels}, dtype, 7);
+      Tensors tensors(backend);
+      const Tensor x_t = tensors.make({dtype, image}), plain = tensors.make(x_t.type), dz_t = tensors.make(x_t.type);
+      const Tensor u_t = tensors.make(u, dtype), v_t = tensors.make(v, dtype), z_t = tensors.make(z, dtype);
+      const Tensor w_t = tensors.make(w, dtype), dy_t = tensors.make(dy, dtype), dx2_t = tensors.make(dx2, dtype);
+      const Tensor b_t = tensors.make(b, master_of(dtype)), db_t = tensors.make({master_of(dtype), {s.channels}});
+      Tensor mask;
+      if (const std::int64_t bits = backend.relu_mask_bits(dtype); bits > 0) {
+        mask = tensors.make({DType::u8, {pixels, (s.channels + bits - 1) / bits * bits / 8}});
+      }
+      Array dx(image);
+      for (std::int64_t i = 0; i < image.elements(); ++i) {
+        for (std::int64_t k = 0; k < s.after; ++k) {
+          dx[i] += dy[i / s.channels * s.after + k] * w[k * s.channels + i % s.channels];
+        }
+      }
+      for (int options = 0; options < 16; ++options) {
+        const bool masked = options & 1, second = options & 2, sum = options & 4, bias = options & 8;
+        CAPTURE(x_t.type.text());
+        CAPTURE(options);
+        backend.conv2d(u_t, v_t, bias ? b_t : Tensor{}, z_t, plain, {1, 0, true});
+        backend.conv2d_relu_mask(u_t, v_t, bias ? b_t : Tensor{}, z_t, x_t, masked ? mask : Tensor{}, {1, 0, true});
+        const Array x = tensors.read(x_t);
+        CHECK(difference(x, tensors.read(plain)) <= 2 * tolerance(dtype, s.before));
+        Array dz(image), db({s.channels});
+        for (std::int64_t i = 0; i < image.elements(); ++i) {
+          if (x[i] > 0) dz[i] = dx[i] + (second ? dx2[i] : 0);
+          db[i % s.channels] += dz[i];
+        }
+        backend.conv2d_data_grad_relu(dy_t, w_t, second ? dx2_t : Tensor{}, x_t, masked ? mask : Tensor{}, dz_t,
+                                      sum ? db_t : Tensor{}, {1, 0, false});
+        // The sum of the two gradients, and the bias gradient, may be rounded to dtype on the way.
+        CHECK(difference(tensors.read(dz_t), dz) <= 2 * tolerance(dtype, s.after));
+        if (sum) CHECK(difference(tensors.read(db_t), db) <= 2 * tolerance(dtype, pixels * s.after));
+      }
+    }
+  });
+}
+
 TEST_CASE("a weight gradient over more pixels than are packed at once adds up its pieces") {
   const Case large{4, 112, 112, 3, 2048, 1, 1, 8, 0};
   on_every_backend([&](Backend& backend, DType dtype) {  // all ones: the sums are exact

@@ -12,7 +12,7 @@
 
 namespace dgsam {
 
-enum class ConvOp : std::uint8_t { forward, data_grad, weight_grad };
+enum class ConvOp : std::uint8_t { forward, data_grad, weight_grad, data_grad_relu };
 
 /// All that decides how a convolution is computed. x, w and y are those of the forward operation, dense, f32 or bf16,
 /// all of one type; a gradient has the place of what it is the gradient of. A linear layer is a 1x1 convolution of
@@ -21,11 +21,14 @@ struct ConvProblem {
   ConvOp op = ConvOp::forward;
   Type x, w, y;
   Conv2dSpec spec = {};   ///< relu: forward only
-  bool bias = false;      ///< forward only; f32
-  bool residual = false;  ///< forward only
+  bool bias = false;      ///< of forward; data_grad_relu: whether the bias gradient is wanted. f32
+  bool residual = false;  ///< of forward; data_grad_relu: the second gradient
+  bool mask = false;      ///< forward: the ReLU's mask is wanted, too; data_grad_relu: it is there (relu.h)
   bool tf32 = false;      ///< f32 operands may be rounded to TF32's 10 bits of mantissa on their way into a product
   bool operator==(const ConvProblem&) const = default;
 
+  /// Whether a convolution alone is not all of it: a mask to be written, or a ReLU's gradient.
+  bool has_mask() const { return mask || op == ConvOp::data_grad_relu; }
   /// One line without tabs, different for different problems: "forward x f32[32, 56, 56, 64] w f32[64, 1, 1, 64] ...".
   std::string text() const;
 };
@@ -37,6 +40,9 @@ struct ConvOperands {
   void* y = nullptr;
   const void* bias = nullptr;
   const void* residual = nullptr;
+  void* mask = nullptr;
+  const void* relu_output = nullptr;  ///< data_grad_relu: the x of backend.h, whose ReLU it is
+  void* bias_grad = nullptr;          ///< data_grad_relu
 };
 
 /// One way to compute one problem. Deterministic: same operands, same bits.

@@ -5,13 +5,14 @@
 namespace dgsam {
 
 std::string ConvProblem::text() const {
-  constexpr const char* kNames[] = {"forward", "data_grad", "weight_grad"};
+  constexpr const char* kNames[] = {"forward", "data_grad", "weight_grad", "data_grad_relu"};
   std::ostringstream text;
   text << kNames[static_cast<int>(op)] << " x " << x << " w " << w << " y " << y << " stride " << spec.stride
        << " padding " << spec.padding;
   if (bias) text << " bias";
   if (residual) text << " residual";
   if (spec.relu) text << " relu";
+  if (mask) text << " mask";
   if (tf32) text << " tf32";
   return text.str();
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/cuda/cast.h"
+#include "engine/cuda/relu.h"
 
 namespace dgsam {
 namespace {
@@ -42,6 +43,14 @@ bool is_matmul(const ConvProblem& problem) {
 
 cudaDataType_t cuda_type(DType dtype) { return dtype == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F; }
 
+cublasLtEpilogue_t epilogue_of(const ConvProblem& problem) {
+  if (problem.op == ConvOp::data_grad_relu)
+    return problem.bias ? CUBLASLT_EPILOGUE_DRELU_BGRAD : CUBLASLT_EPILOGUE_DRELU;
+  if (problem.mask) return problem.bias ? CUBLASLT_EPILOGUE_RELU_AUX_BIAS : CUBLASLT_EPILOGUE_RELU_AUX;
+  if (problem.spec.relu) return problem.bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU;
+  return problem.bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+}
+
 /// D = op(A) op(B) + beta C for one problem.
 struct Matmul {
   ConvProblem problem;
@@ -57,7 +66,11 @@ struct Matmul {
                  "cublasLtMatmulDescSetAttribute", problem);
   }
   MatrixLayout layout(const Type& type, DType dtype) const;
+  /// Whether the bias, or its gradient, is of D's type to the library and f32 to us.
   bool narrow_bias() const { return problem.bias && problem.y.dtype == DType::bf16; }
+  bool is_relu_grad() const { return problem.op == ConvOp::data_grad_relu; }
+  /// The image whose channels are D's rows.
+  const Type& image() const { return is_relu_grad() ? problem.x : problem.y; }
 };
 
 MatrixLayout Matmul::layout(const Type& type, DType dtype) const {
@@ -75,20 +88,18 @@ Matmul::Matmul(const CublasContext& context, const ConvProblem& given) : problem
       cublasLtMatmulDescCreate(&created, problem.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
       "cublasLtMatmulDescCreate", problem);
   desc.reset(created);
-  const auto [x, w, y, spec] = std::tie(problem.x, problem.w, problem.y, problem.spec);
+  const auto [x, w, y] = std::tie(problem.x, problem.w, problem.y);
+  set(CUBLASLT_MATMUL_DESC_EPILOGUE, static_cast<std::uint32_t>(epilogue_of(problem)));
+  if (problem.has_mask()) set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, relu_mask_type(image()).shape[1] * 8);  // in bits
   switch (problem.op) {
     case ConvOp::forward:
       set(CUBLASLT_MATMUL_DESC_TRANSA, static_cast<std::int32_t>(CUBLAS_OP_T));
-      set(CUBLASLT_MATMUL_DESC_EPILOGUE,
-          static_cast<std::uint32_t>(problem.bias && spec.relu ? CUBLASLT_EPILOGUE_RELU_BIAS
-                                     : problem.bias            ? CUBLASLT_EPILOGUE_BIAS
-                                     : spec.relu               ? CUBLASLT_EPILOGUE_RELU
-                                                               : CUBLASLT_EPILOGUE_DEFAULT));
       a = layout(w, w.dtype);
       b = layout(x, x.dtype);
       d = layout(y, y.dtype);
       break;
     case ConvOp::data_grad:
+    case ConvOp::data_grad_relu:
       a = layout(w, w.dtype);
       b = layout(y, y.dtype);
       d = layout(x, x.dtype);
@@ -116,10 +127,12 @@ class CublasAlgorithm final : public ConvAlgorithm {
  public:
   CublasAlgorithm(std::shared_ptr<Matmul> matmul, const cublasLtMatmulAlgo_t& algo, std::size_t workspace)
       : matmul_(std::move(matmul)), algo_(algo), workspace_(workspace) {
-    if (matmul_->narrow_bias()) {
-      const std::size_t bytes = static_cast<std::size_t>(matmul_->problem.y.shape.last()) * sizeof(bfloat16);
-      bias_bytes_ = (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
-    }
+    const auto aligned = [](std::size_t bytes) {
+      return (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
+    };
+    const Type& image = matmul_->image();
+    if (matmul_->narrow_bias()) bias_bytes_ = aligned(static_cast<std::size_t>(image.shape.last()) * sizeof(bfloat16));
+    if (matmul_->is_relu_grad() && !matmul_->problem.mask) mask_bytes_ = aligned(relu_mask_type(image).bytes());
   }
 
   /// The words of cublasLtMatmulAlgo_t, which may be kept for the same version of the library, says cublasLt.h; zeros
@@ -136,36 +149,45 @@ class CublasAlgorithm final : public ConvAlgorithm {
     return text;
   }
 
-  std::size_t workspace_bytes() const override { return bias_bytes_ + workspace_; }
+  std::size_t workspace_bytes() const override { return bias_bytes_ + mask_bytes_ + workspace_; }
 
   void run(const Queue& queue, const ConvOperands& operands, void* workspace) override {
     const ConvProblem& problem = matmul_->problem;
+    const Shape channels{matmul_->image().shape.last()};
+    const Tensor narrow{workspace, {DType::bf16, channels}};
+    const Tensor bias{matmul_->is_relu_grad() ? operands.bias_grad : const_cast<void*>(operands.bias),
+                      {DType::f32, channels}};
     if (problem.bias) {
-      const void* bias = operands.bias;
-      if (matmul_->narrow_bias()) {
-        const Shape shape{problem.y.shape.last()};
-        cast_elements(queue, {const_cast<void*>(bias), {DType::f32, shape}}, {workspace, {DType::bf16, shape}});
-        bias = workspace;
+      if (matmul_->narrow_bias() && !matmul_->is_relu_grad()) cast_elements(queue, bias, narrow);
+      matmul_->set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, matmul_->narrow_bias() ? narrow.data : bias.data);
+    }
+    if (problem.has_mask()) {
+      Tensor mask{operands.mask, relu_mask_type(matmul_->image())};
+      if (mask_bytes_ > 0) {
+        mask.data = static_cast<std::byte*>(workspace) + bias_bytes_;
+        write_relu_mask(queue, {const_cast<void*>(operands.relu_output), matmul_->image()}, mask);
       }
-      matmul_->set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+      matmul_->set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, mask.data);
     }
     const bool forward = problem.op == ConvOp::forward, weight_grad = problem.op == ConvOp::weight_grad;
     const void* const a = weight_grad ? operands.x : operands.w;
     const void* const b = forward ? operands.x : operands.y;
     void* const d = forward ? operands.y : weight_grad ? operands.w : operands.x;
     const float alpha = 1, beta = problem.residual ? 1 : 0;
-    check_cublas(cublasLtMatmul(matmul_->handle, matmul_->desc.get(), &alpha, a, matmul_->a.get(), b, matmul_->b.get(),
-                                &beta, problem.residual ? operands.residual : d, matmul_->d.get(), d, matmul_->d.get(),
-                                &algo_, workspace_ > 0 ? static_cast<std::byte*>(workspace) + bias_bytes_ : nullptr,
-                                workspace_, queue.stream),
-                 "cublasLtMatmul", problem);
+    check_cublas(
+        cublasLtMatmul(matmul_->handle, matmul_->desc.get(), &alpha, a, matmul_->a.get(), b, matmul_->b.get(), &beta,
+                       problem.residual ? operands.residual : d, matmul_->d.get(), d, matmul_->d.get(), &algo_,
+                       workspace_ > 0 ? static_cast<std::byte*>(workspace) + bias_bytes_ + mask_bytes_ : nullptr,
+                       workspace_, queue.stream),
+        "cublasLtMatmul", problem);
+    if (matmul_->narrow_bias() && matmul_->is_relu_grad()) cast_elements(queue, narrow, bias);
   }
 
  private:
   std::shared_ptr<Matmul> matmul_;
   cublasLtMatmulAlgo_t algo_;
   std::size_t workspace_;
-  std::size_t bias_bytes_ = 0;  // of the workspace, in front of the library's
+  std::size_t bias_bytes_ = 0, mask_bytes_ = 0;  // of the workspace, in front of the library's
 };
 
 }  // namespace

@@ -33,7 +33,8 @@ std::string cublas_version();
 
 /// Ways to compute the problem, the one that cuBLASLt expects to be fastest first; none if it is no matrix product or
 /// cuBLASLt has no way. Operands must be 16-byte aligned, and `context` must outlive the algorithms. f32 products are
-/// of f32 factors unless problem.tf32. A bf16 result takes its bias rounded to bf16: cuBLASLt has no other.
+/// of f32 factors unless problem.tf32. A bf16 result takes its bias rounded to bf16, and gives its bias gradient so:
+/// cuBLASLt has no other. data_grad_relu without a mask makes one from the ReLU's output first.
 ConvAlgorithms cublas_algorithms(const CublasContext& context, const ConvProblem& problem);
 
 /// The one of that name(); null if this cuBLASLt has none for this problem.

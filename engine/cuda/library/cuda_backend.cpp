@@ -1,9 +1,12 @@
 #include "engine/cuda/library/cuda_backend.h"
 
 #include <functional>
+#include <vector>
 
 #include "engine/cuda/checks.h"
+#include "engine/cuda/library/conv_kernel_after.h"
 #include "engine/cuda/library/cudnn_conv.h"
+#include "engine/cuda/relu.h"
 #include "engine/cuda/vector.h"
 
 namespace dgsam {
@@ -34,7 +37,7 @@ std::vector<ConvLibrary> CudaBackend::libraries() const {
       },
       [this](const ConvProblem& problem, const std::string& name) { return cudnn_algorithm(cudnn_, problem, name); }};
   // Where both have a way and nothing is measured, cuBLASLt: it gives weight gradients in f32.
-  return {cublas, cudnn};
+  return {cublas, cudnn, with_kernel_after({cublas, cudnn})};
 }
 
 std::string CudaBackend::name() const { return "cuda (" + device().name + ", " + versions() + ")"; }
@@ -52,13 +55,13 @@ std::size_t CudaBackend::Hash::operator()(const ConvProblem& problem) const {
   }
   add(problem.spec.stride);
   add(problem.spec.padding);
-  add(problem.spec.relu + 2 * problem.bias + 4 * problem.residual);
+  add(problem.spec.relu + 2 * problem.bias + 4 * problem.residual + 8 * problem.mask);
   return hash;
 }
 
 bool CudaBackend::run(const ConvProblem& problem, const ConvOperands& operands) {
-  if (problem.x.dtype == DType::f64 ||
-      !words_at(operands.x, operands.w, operands.y, operands.bias, operands.residual)) {
+  if (problem.x.dtype == DType::f64 || !words_at(operands.x, operands.w, operands.y, operands.bias, operands.residual,
+                                                 operands.mask, operands.relu_output, operands.bias_grad)) {
     return false;
   }
   auto found = algorithms_.find(problem);
@@ -72,13 +75,54 @@ bool CudaBackend::run(const ConvProblem& problem, const ConvOperands& operands) 
   return true;
 }
 
+int CudaBackend::relu_mask_bits(DType activation) {
+  if (activation == DType::f64) return 0;
+  auto known = masks_agree_.find(activation);
+  if (known == masks_agree_.end()) known = masks_agree_.emplace(activation, masks_agree(activation)).first;
+  return known->second ? kReluMaskBits : 0;
+}
+
+bool CudaBackend::masks_agree(DType dtype) {
+  // One weight per channel, of all signs, times one pixel of ones; more channels than a row of bits has.
+  constexpr std::int64_t kDepth = 8, kChannels = 192;
+  const ConvProblem problem{.x = {dtype, {1, 1, 1, kDepth}},
+                            .w = {dtype, {kChannels, 1, 1, kDepth}},
+                            .y = {dtype, {1, 1, 1, kChannels}},
+                            .spec = {.relu = true},
+                            .mask = true};
+  const ConvAlgorithms ways = cublas_algorithms(cublas_, problem);
+  if (ways.empty()) return true;
+  const Type mask = relu_mask_type(problem.y);
+  std::vector<float> signs(static_cast<std::size_t>(problem.w.elements()));
+  for (std::int64_t k = 0; k < kChannels; ++k) signs[static_cast<std::size_t>(k * kDepth)] = k * k % 7 < 3 ? 1 : -1;
+  const Buffer f32(*this, signs.size() * sizeof(float)), x(*this, problem.x.bytes()), w(*this, problem.w.bytes()),
+      y(*this, problem.y.bytes()), theirs(*this, mask.bytes()), ours(*this, mask.bytes());
+  upload({f32.data(), {DType::f32, problem.w.shape}}, signs.data());
+  cast({f32.data(), {DType::f32, problem.w.shape}}, {w.data(), problem.w});
+  fill({x.data(), problem.x}, 1);
+  void* const workspace = scratch(ways.front()->workspace_bytes());
+  ways.front()->run(queue(), {.x = x.data(), .w = w.data(), .y = y.data(), .mask = theirs.data()}, workspace);
+  write_relu_mask(queue(), {y.data(), problem.y}, {ours.data(), mask});
+  std::vector<std::uint8_t> bytes(mask.bytes()), expected(mask.bytes());
+  download(bytes.data(), {theirs.data(), mask});
+  download(expected.data(), {ours.data(), mask});
+  return std::equal(bytes.begin(), bytes.begin() + kChannels / 8, expected.begin());
+}
+
 void CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
                          const Conv2dSpec& spec) {
+  conv2d_relu_mask(x, w, b, z, y, {}, spec);
+}
+
+void CudaBackend::conv2d_relu_mask(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
+                                   const Tensor& mask, const Conv2dSpec& spec) {
   conv_geometry("conv2d", x, w, y, spec);
   check("conv2d", "w", w, {x.dtype(), w.shape()});
   check("conv2d", "y", y, {x.dtype(), y.shape()});
   check_optional("conv2d", "b", b, {master_of(x.dtype()), {w.shape()[0]}});
   check_optional("conv2d", "z", z, y.type);
+  check_optional("conv2d", "mask", mask, relu_mask_type(y.type));
+  require(!mask || spec.relu, "conv2d: a mask of a ReLU, but no ReLU");
   const ConvProblem problem{.op = ConvOp::forward,
                             .x = x.type,
                             .w = w.type,
@@ -86,9 +130,11 @@ void CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, cons
                             .spec = spec,
                             .bias = static_cast<bool>(b),
                             .residual = static_cast<bool>(z),
+                            .mask = static_cast<bool>(mask),
                             .tf32 = tf32_ && x.dtype() == DType::f32};
-  if (run(problem, {x.data, w.data, y.data, b.data, z.data})) return;
+  if (run(problem, {x.data, w.data, y.data, b.data, z.data, mask.data})) return;
   CudaKernelBackend::conv2d(x, w, b, z, y, spec);
+  if (mask) write_relu_mask(queue(), y, mask);
 }
 
 void CudaBackend::conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) {
@@ -103,6 +149,36 @@ void CudaBackend::conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tens
                             .tf32 = tf32_ && dy.dtype() == DType::f32};
   if (run(problem, {dx.data, w.data, dy.data})) return;
   CudaKernelBackend::conv2d_data_grad(dy, w, dx, spec);
+}
+
+void CudaBackend::conv2d_data_grad_relu(const Tensor& dy, const Tensor& w, const Tensor& dx2, const Tensor& x,
+                                        const Tensor& mask, const Tensor& dz, const Tensor& db,
+                                        const Conv2dSpec& spec) {
+  constexpr const char* kOp = "conv2d_data_grad_relu";
+  conv_geometry(kOp, dz, w, dy, spec);
+  check(kOp, "w", w, {dy.dtype(), w.shape()});
+  check(kOp, "dz", dz, {dy.dtype(), dz.shape()});
+  check(kOp, "x", x, dz.type);
+  check_optional(kOp, "dx2", dx2, dz.type);
+  check_optional(kOp, "mask", mask, relu_mask_type(dz.type));
+  check_optional(kOp, "db", db, {master_of(dy.dtype()), {dz.shape().last()}});
+  const ConvProblem problem{.op = ConvOp::data_grad_relu,
+                            .x = dz.type,
+                            .w = w.type,
+                            .y = dy.type,
+                            .spec = {spec.stride, spec.padding, false},
+                            .bias = static_cast<bool>(db),
+                            .residual = static_cast<bool>(dx2),
+                            .mask = static_cast<bool>(mask),
+                            .tf32 = tf32_ && dy.dtype() == DType::f32};
+  const ConvOperands operands{.x = dz.data,
+                              .w = w.data,
+                              .y = dy.data,
+                              .residual = dx2.data,
+                              .mask = mask.data,
+                              .relu_output = x.data,
+                              .bias_grad = db.data};
+  if (!run(problem, operands)) Backend::conv2d_data_grad_relu(dy, w, dx2, x, mask, dz, db, spec);
 }
 
 void CudaBackend::conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dSpec& spec) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -25,10 +26,17 @@ class CudaBackend final : public CudaKernelBackend {
 
   std::string name() const override;
 
+  /// 0, so that nothing is fused, where cuBLASLt's masks are not what the kernels take them for; found out by a small
+  /// product at the first call.
+  int relu_mask_bits(DType activation) override;
   void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
               const Conv2dSpec& spec) override;
+  void conv2d_relu_mask(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
+                        const Tensor& mask, const Conv2dSpec& spec) override;
   void conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) override;
   void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dSpec& spec) override;
+  void conv2d_data_grad_relu(const Tensor& dy, const Tensor& w, const Tensor& dx2, const Tensor& x, const Tensor& mask,
+                             const Tensor& dz, const Tensor& db, const Conv2dSpec& spec) override;
 
  private:
   struct Hash {
@@ -38,8 +46,11 @@ class CudaBackend final : public CudaKernelBackend {
   std::vector<ConvLibrary> libraries() const;
   /// Queues the problem on an algorithm of a library. False when there is none.
   bool run(const ConvProblem& problem, const ConvOperands& operands);
+  /// Whether cuBLASLt's mask of a product of this type is write_relu_mask()'s.
+  bool masks_agree(DType dtype);
 
   bool tf32_;
+  std::map<DType, bool> masks_agree_;
   CudnnContext cudnn_;
   CublasContext cublas_;
   ConvChooser chooser_;

@@ -187,6 +187,7 @@ Type cast_type(const ConvProblem& problem) {
 
 std::optional<CudnnDescriptor> cudnn_conv_graph(const CudnnContext& context, const ConvProblem& problem,
                                                 CudnnOperands operands) {
+  if (problem.has_mask()) return std::nullopt;  // kernels that cuDNN would have to compile itself
   check(problem);
   switch (problem.op) {
     case ConvOp::forward:
@@ -195,6 +196,8 @@ std::optional<CudnnDescriptor> cudnn_conv_graph(const CudnnContext& context, con
       return context.graph(data_grad(problem));
     case ConvOp::weight_grad:
       return context.graph(weight_grad(problem, operands));
+    case ConvOp::data_grad_relu:
+      break;
   }
   return std::nullopt;
 }

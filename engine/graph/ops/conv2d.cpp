@@ -17,23 +17,6 @@ double conv_flops(const Type& y, const Type& w) {
   return 2.0 * static_cast<double>(y.elements()) * static_cast<double>(w.elements()) / static_cast<double>(w.shape[0]);
 }
 
-/// in: dy, w; out: dx.
-class Conv2dDataGrad final : public Op {
- public:
-  Conv2dDataGrad(const Conv2dSpec& spec, Type x) : spec_(spec), x_(std::move(x)) {}
-  std::string name() const override { return "conv2d_data_grad"; }
-  std::string attributes() const override { return window_text(spec_); }
-  std::vector<Type> infer(std::span<const Type>) const override { return {x_}; }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
-    backend.conv2d_data_grad(in[0], in[1], out[0], spec_);
-  }
-  double flops(std::span<const Type> in, std::span<const Type>) const override { return conv_flops(in[0], in[1]); }
-
- private:
-  Conv2dSpec spec_;
-  Type x_;
-};
-
 /// in: x, dy; out: dw.
 class Conv2dWeightGrad final : public Op {
  public:
@@ -74,11 +57,14 @@ std::vector<Type> Conv2d::infer(std::span<const Type> in) const {
   if (present(in[kResidual])) {
     require(in[kResidual] == y, "conv2d: residual ", in[kResidual].text(), " for ", y.text());
   }
-  return {y};
+  if (mask_bits_ == 0) return {y};
+  const std::int64_t channels = y.shape.last(), padded = (channels + mask_bits_ - 1) / mask_bits_ * mask_bits_;
+  return {y, {DType::u8, {y.elements() / channels, padded / 8}, Layout::dense}};
 }
 
 void Conv2d::run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const {
-  backend.conv2d(in[kX], in[kW], in[kBias], in[kResidual], out[0], spec_);
+  if (mask_bits_ == 0) return backend.conv2d(in[kX], in[kW], in[kBias], in[kResidual], out[0], spec_);
+  backend.conv2d_relu_mask(in[kX], in[kW], in[kBias], in[kResidual], out[0], out[1], spec_);
 }
 
 std::vector<Value> Conv2d::gradient(Graph& graph, const Node& node, std::span<const Value> dout) const {
@@ -104,6 +90,31 @@ std::vector<Value> Conv2d::gradient(Graph& graph, const Node& node, std::span<co
 }
 
 double Conv2d::flops(std::span<const Type> in, std::span<const Type> out) const { return conv_flops(out[0], in[kW]); }
+
+std::string Conv2dDataGrad::attributes() const { return window_text(spec_); }
+
+void Conv2dDataGrad::run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const {
+  backend.conv2d_data_grad(in[kDy], in[kW], out[0], spec_);
+}
+
+double Conv2dDataGrad::flops(std::span<const Type> in, std::span<const Type>) const {
+  return conv_flops(in[kDy], in[kW]);
+}
+
+std::string Conv2dDataGradRelu::attributes() const { return window_text(spec_); }
+
+std::vector<Type> Conv2dDataGradRelu::infer(std::span<const Type> in) const {
+  const Type& x = in[kX];
+  return {x, want_db_ ? Type{master_of(x.dtype), {x.shape.last()}, Layout::dense} : absent_type()};
+}
+
+void Conv2dDataGradRelu::run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const {
+  backend.conv2d_data_grad_relu(in[kDy], in[kW], in[kDx2], in[kX], in[kMask], out[0], out[1], spec_);
+}
+
+double Conv2dDataGradRelu::flops(std::span<const Type> in, std::span<const Type>) const {
+  return conv_flops(in[kDy], in[kW]);
+}
 
 std::vector<Type> BiasReluGradOp::infer(std::span<const Type> in) const {
   const Type& dy = in[kDy];

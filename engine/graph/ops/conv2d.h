@@ -5,10 +5,12 @@
 
 namespace dgsam {
 
-/// in: x, w, bias or none, residual or none; out: y. fuse_epilogues rebuilds it with more in its epilogue.
+/// in: x, w, bias or none, residual or none; out: y, and with mask_bits the mask of its ReLU (Backend::relu_mask_bits).
+/// fuse_epilogues and fuse_relu_gradients rebuild it with more in its epilogue.
 class Conv2d final : public Op {
  public:
-  Conv2d(const Conv2dSpec& spec, Layout out_layout) : spec_(spec), out_layout_(out_layout) {}
+  Conv2d(const Conv2dSpec& spec, Layout out_layout, int mask_bits = 0)
+      : spec_(spec), out_layout_(out_layout), mask_bits_(mask_bits) {}
   enum { kX, kW, kBias, kResidual };
 
   const Conv2dSpec& spec() const { return spec_; }
@@ -24,6 +26,25 @@ class Conv2d final : public Op {
  private:
   Conv2dSpec spec_;
   Layout out_layout_;
+  int mask_bits_;
+};
+
+/// in: dy, w; out: dx.
+class Conv2dDataGrad final : public Op {
+ public:
+  Conv2dDataGrad(const Conv2dSpec& spec, Type x) : spec_(spec), x_(x) {}
+  enum { kDy, kW };
+
+  const Conv2dSpec& spec() const { return spec_; }
+  std::string name() const override { return "conv2d_data_grad"; }
+  std::string attributes() const override;
+  std::vector<Type> infer(std::span<const Type>) const override { return {x_}; }
+  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override;
+  double flops(std::span<const Type> in, std::span<const Type> out) const override;
+
+ private:
+  Conv2dSpec spec_;
+  Type x_;
 };
 
 /// in: dy, dy2 or none, y or none; out: dz or none, db or none.
@@ -39,6 +60,23 @@ class BiasReluGradOp final : public Op {
 
  private:
   bool want_dz_, want_db_;
+};
+
+/// A Conv2dDataGrad and the BiasReluGradOp behind it. in: dy, w, dx2 or none, x, mask or none; out: dz, db or none.
+class Conv2dDataGradRelu final : public Op {
+ public:
+  Conv2dDataGradRelu(const Conv2dSpec& spec, bool want_db) : spec_(spec), want_db_(want_db) {}
+  enum { kDy, kW, kDx2, kX, kMask };
+
+  std::string name() const override { return "conv2d_data_grad_relu"; }
+  std::string attributes() const override;
+  std::vector<Type> infer(std::span<const Type> in) const override;
+  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override;
+  double flops(std::span<const Type> in, std::span<const Type> out) const override;
+
+ private:
+  Conv2dSpec spec_;
+  bool want_db_;
 };
 
 }  // namespace dgsam

@@ -24,6 +24,8 @@ enum cublasLtMatmulDescAttributes_t {
   CUBLASLT_MATMUL_DESC_TRANSB = 4,
   CUBLASLT_MATMUL_DESC_EPILOGUE = 7,
   CUBLASLT_MATMUL_DESC_BIAS_POINTER = 8,
+  CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER = 11,
+  CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD = 12,
   CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE = 26,
 };
 enum cublasLtEpilogue_t {
@@ -31,6 +33,10 @@ enum cublasLtEpilogue_t {
   CUBLASLT_EPILOGUE_RELU = 2,
   CUBLASLT_EPILOGUE_BIAS = 4,
   CUBLASLT_EPILOGUE_RELU_BIAS = 6,
+  CUBLASLT_EPILOGUE_RELU_AUX = 2 | 128,
+  CUBLASLT_EPILOGUE_RELU_AUX_BIAS = 2 | 128 | 4,
+  CUBLASLT_EPILOGUE_DRELU = 8 | 128,
+  CUBLASLT_EPILOGUE_DRELU_BGRAD = 8 | 128 | 16,
 };
 enum cublasLtReductionScheme_t {
   CUBLASLT_REDUCTION_SCHEME_NONE = 0,
@@ -107,6 +113,10 @@ namespace emulated {
 struct Cublas {
   std::int64_t matmuls = 0;
   std::int64_t objects = 0;  ///< handles, layouts and descriptors alive
+  std::int64_t masks_written = 0, masks_read = 0;
+  /// Which bit of a mask's byte is the first row's. The documentation says that the mask is one of bits with a leading
+  /// dimension in bits, not their order.
+  bool highest_bit_first = false;
 };
 Cublas& cublas();
 
