@@ -1,6 +1,8 @@
 // cuBLASLt's algorithms on its emulation: names, fixed bits, TF32, and what the emulation refuses.
+#include "engine/cuda/library/conv_kernel_after.h"
 #include "engine/cuda/library/cublas_matmul.h"
 #include "engine/cuda/library/cuda_backend.h"
+#include "engine/cuda/relu.h"
 #include "tests/ops/ops.h"
 
 namespace dgsam::test {
@@ -20,18 +22,23 @@ struct Operands {
     w = make(problem.op == ConvOp::weight_grad ? Type{DType::f32, problem.w.shape} : problem.w, 2);
     y = make(problem.y, 3);
     b = make({DType::f32, {problem.y.shape.last()}}, 4);
-    z = make(problem.y, 5);
-    result = problem.op == ConvOp::forward ? y : problem.op == ConvOp::data_grad ? x : w;
+    z = make(problem.op == ConvOp::data_grad_relu ? problem.x : problem.y, 5);
+    relu = make(problem.x, 6);
+    db = tensors.make({DType::f32, {problem.x.shape.last()}});
+    mask = tensors.make(relu_mask_type(problem.op == ConvOp::data_grad_relu ? problem.x : problem.y));
+    if (problem.op == ConvOp::data_grad_relu) write_relu_mask({Stream().get(), 1}, relu, mask);
+    result = problem.op == ConvOp::forward ? y : problem.op == ConvOp::weight_grad ? w : x;
   }
   Array run(ConvAlgorithm& algorithm) {
     const Stream stream;
     const Tensor workspace = tensors.make({DType::u8, {static_cast<std::int64_t>(algorithm.workspace_bytes())}});
-    algorithm.run({stream.get(), 1}, {x.data, w.data, y.data, b.data, z.data}, workspace.data);
+    algorithm.run({stream.get(), 1}, {x.data, w.data, y.data, b.data, z.data, mask.data, relu.data, db.data},
+                  workspace.data);
     return tensors.read(result);
   }
 
   Tensors tensors;
-  Tensor x, w, y, b, z, result;
+  Tensor x, w, y, b, z, relu, db, mask, result;
 };
 
 }  // namespace
@@ -56,6 +63,98 @@ TEST_CASE("an algorithm that is made again from its name computes the same bits,
       }
     }
   }
+}
+
+TEST_CASE(
+    "masks and ReLU gradients: the product at once and the product with a kernel behind agree, by their names too") {
+  CudaKernelBackend backend;
+  const CublasContext context;
+  const ConvLibrary at_once{
+      [&](const ConvProblem& problem) { return cublas_algorithms(context, problem); },
+      [&](const ConvProblem& problem, const std::string& name) { return cublas_algorithm(context, problem, name); }};
+  const ConvLibrary kernel_after = with_kernel_after({at_once});
+  const auto check = [&](ConvProblem problem) {
+    CAPTURE(problem.text());
+    Operands operands(backend, problem);
+    const auto second = [&](const Array& first) {  // what is written beside the result
+      if (problem.op == ConvOp::data_grad_relu) return problem.bias ? operands.tensors.read(operands.db) : Array();
+      Array bits(first.shape);
+      const Array bytes = operands.tensors.read(operands.mask);
+      const std::int64_t channels = first.shape.last(), row_bytes = bytes.shape[1];
+      for (std::int64_t i = 0; i < first.shape.elements(); ++i) {
+        const auto byte = static_cast<int>(bytes[i / channels * row_bytes + i % channels / 8]);
+        bits[i] = byte >> (i % channels % 8) & 1;
+      }
+      return bits;
+    };
+    Array expected, expected_second;
+    for (const ConvLibrary& library : {at_once, kernel_after}) {
+      const ConvAlgorithms all = library.all(problem);
+      CHECK(all.size() == 2);
+      for (const auto& algorithm : all) {
+        const Array result = operands.run(*algorithm), beside = second(result);
+        const auto again = library.named(problem, algorithm->name());
+        REQUIRE(again);
+        CHECK(again->name() == algorithm->name());
+        CHECK(operands.run(*again).values == result.values);
+        CHECK(second(result).values == beside.values);
+        if (expected.values.empty()) {
+          expected = result;
+          expected_second = beside;
+        }
+        CHECK(difference(result, expected) <= 2 * tolerance(problem.x.dtype, 40));
+        if (problem.op == ConvOp::forward) {
+          for (std::int64_t i = 0; i < beside.shape.elements(); ++i) CHECK(beside[i] == (result[i] > 0));
+        } else if (problem.bias) {
+          CHECK(difference(beside, expected_second) <= 2 * tolerance(problem.x.dtype, 40 * 30));
+        }
+      }
+    }
+  };
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    for (const bool present : {false, true}) {
+      ConvProblem forward = problem_of(ConvOp::forward, dtype), backward = problem_of(ConvOp::data_grad_relu, dtype);
+      forward.spec.relu = forward.mask = true;
+      forward.bias = forward.residual = present;
+      check(forward);
+      backward.residual = present;
+      for (const bool other : {false, true}) {
+        backward.bias = other;
+        backward.mask = present != other;
+        check(backward);
+      }
+    }
+  }
+}
+
+TEST_CASE("the emulation refuses masks that the documentation does not allow") {
+  cublasLtHandle_t handle = nullptr;
+  cublasLtMatmulDesc_t desc = nullptr;
+  cublasLtMatrixLayout_t square = nullptr;
+  cublasLtMatmulPreference_t preference = nullptr;
+  REQUIRE(cublasLtCreate(&handle) == CUBLAS_STATUS_SUCCESS);
+  REQUIRE(cublasLtMatmulDescCreate(&desc, CUBLAS_COMPUTE_32F, CUDA_R_32F) == CUBLAS_STATUS_SUCCESS);
+  REQUIRE(cublasLtMatrixLayoutCreate(&square, CUDA_R_32F, 160, 160, 160) == CUBLAS_STATUS_SUCCESS);
+  REQUIRE(cublasLtMatmulPreferenceCreate(&preference) == CUBLAS_STATUS_SUCCESS);
+  const auto asked = [&](std::uint32_t epilogue, std::int64_t ld) {
+    cublasLtMatmulDescSetAttribute(desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue);
+    cublasLtMatmulDescSetAttribute(desc, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, &ld, sizeof ld);
+    cublasLtMatmulHeuristicResult_t result{};
+    int found = 0;
+    return cublasLtMatmulAlgoGetHeuristic(handle, desc, square, square, square, square, preference, 1, &result, &found);
+  };
+  for (const std::uint32_t epilogue : {CUBLASLT_EPILOGUE_RELU_AUX, CUBLASLT_EPILOGUE_RELU_AUX_BIAS,
+                                       CUBLASLT_EPILOGUE_DRELU, CUBLASLT_EPILOGUE_DRELU_BGRAD}) {
+    CHECK(asked(epilogue, 256) == CUBLAS_STATUS_SUCCESS);
+    CHECK(asked(epilogue, 0) == CUBLAS_STATUS_INVALID_VALUE);
+    CHECK(asked(epilogue, 128) == CUBLAS_STATUS_INVALID_VALUE);  // below the number of rows
+    CHECK(asked(epilogue, 192) == CUBLAS_STATUS_INVALID_VALUE);
+  }
+  CHECK(asked(8, 256) == CUBLAS_STATUS_NOT_SUPPORTED);
+  cublasLtMatmulPreferenceDestroy(preference);
+  cublasLtMatrixLayoutDestroy(square);
+  cublasLtMatmulDescDestroy(desc);
+  cublasLtDestroy(handle);
 }
 
 TEST_CASE("names that are no algorithm of the problem give none") {
