@@ -1,0 +1,82 @@
+// Worst cases and curvature of a network's loss through the CUDA kernels: the CPU's figures.
+#include <doctest/doctest.h>
+
+#include "analysis/hessian.h"
+#include "analysis/worst_case.h"
+#include "engine/cpu/make_cpu_backend.h"
+#include "engine/cuda/cuda_kernel_backend.h"
+#include "tests/cuda/network_training.h"
+#include "tools/batches.h"
+
+using namespace dgsam;
+
+namespace {
+
+/// Of the small network on one batch of noise.
+class NetworkLoss final : public Loss {
+ public:
+  explicit NetworkLoss(Backend& backend) : backend_(&backend), training_(backend, "erm"), batch_(backend, graph()) {
+    const auto pixels = static_cast<std::size_t>(graph().type(training_.network.images).shape.elements());
+    HostBatch host;
+    RandomStream random(5, "images");
+    for (std::size_t i = 0; i < pixels; ++i) host.images.push_back(static_cast<float>(random.normal()));
+    for (int i = 0; i < NetworkTraining::kBatch; ++i) host.labels.push_back(i);
+    batch_.upload(host);
+  }
+
+  double loss(const FlatVector& theta) override {
+    run(theta, nullptr);
+    float value = 0;
+    backend_->download(&value, training_.program.value(training_.network.loss));
+    return value;
+  }
+  void gradient(const FlatVector& theta, const FlatVector& g) override { run(theta, &g); }
+
+  const FlatVector& theta() const { return training_.theta; }
+
+ private:
+  const Graph& graph() const { return training_.program.graph(); }
+  void run(const FlatVector& theta, const FlatVector* g) {
+    const FlatVector& gradient = g ? *g : unused_;
+    training_.program.run(
+        {.theta = &theta, .gradient = &gradient, .statistics = &training_.statistics, .inputs = batch_.inputs()});
+  }
+
+  Backend* backend_;
+  NetworkTraining training_;
+  DeviceBatch batch_;
+  FlatVector unused_{*backend_, training_.theta.shared_layout(), DType::f32};
+};
+
+struct Measured {
+  WorstCase worst;
+  std::vector<Eigenvalue> eigenvalues;
+  Trace trace;
+};
+
+Measured measured(Backend& backend) {
+  NetworkLoss loss(backend);
+  const std::vector<double> radii{0.05, 0.2};
+  HessianProduct hessian(backend, loss, loss.theta(), 1e-2);
+  return {worst_case(backend, loss, loss.theta(), radii, {.steps = 3, .restarts = 2, .seed = 1}),
+          largest_eigenvalues(hessian, {.top = 2, .steps = 6, .seed = 1}), hessian_trace(hessian, 2, 1)};
+}
+
+}  // namespace
+
+TEST_CASE("worst cases, eigenvalues and traces through the CUDA kernels are the CPU's") {
+  CudaKernelBackend cuda;
+  const auto cpu = make_cpu_backend({.threads = 1}, false);
+  const Measured expected = measured(*cpu), found = measured(cuda);
+  CHECK(found.worst.loss == doctest::Approx(expected.worst.loss).epsilon(1e-5));
+  for (const std::size_t i : {0u, 1u}) {
+    const LossIncrease &a = found.worst.increases.at(i), &b = expected.worst.increases.at(i);
+    CHECK(b.one_step > 0);
+    CHECK(b.multi_step > b.one_step);
+    CHECK(a.one_step == doctest::Approx(b.one_step).epsilon(1e-3));
+    CHECK(a.multi_step == doctest::Approx(b.multi_step).epsilon(1e-2));
+    CHECK(expected.eigenvalues.at(i).value > 0);
+    CHECK(found.eigenvalues.at(i).value == doctest::Approx(expected.eigenvalues[i].value).epsilon(2e-2));
+  }
+  CHECK(found.trace.mean == doctest::Approx(expected.trace.mean).epsilon(5e-2));
+}
