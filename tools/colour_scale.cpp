@@ -52,7 +52,9 @@ double ColourScale::position(double value) const {
 std::vector<double> ColourScale::levels() const {
   if (!logarithmic || high / low < 3) return round_ticks(low, high, 8);
   std::vector<double> levels;
-  for (const std::vector<double>& factors : {std::vector<double>{1, 1.5, 2, 3, 5, 7}, {1, 2, 3, 5}, {1, 2, 5}, {1}}) {
+  const std::vector<std::vector<double>> finest_first = {
+      {1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8}, {1, 1.5, 2, 3, 5, 7}, {1, 2, 3, 5}, {1, 2, 5}, {1}};
+  for (const std::vector<double>& factors : finest_first) {
     levels.clear();
     for (int power = static_cast<int>(std::floor(std::log10(low))); power <= std::log10(high); ++power) {
       for (const double factor : factors) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -27,12 +28,21 @@ void write_file(const std::string& path, const void* data, std::size_t bytes) {
   file.commit();
 }
 
-ColourScale colours(const LandscapeCommand& command, const std::vector<Landscape>& landscapes) {
-  if (command.scale.empty()) return scale_of(landscapes, !command.linear, command.max_loss);
+/// What is wrong is said before hours of measuring.
+void check_scale(const LandscapeCommand& command) {
+  if (command.max_loss) {
+    require(std::isfinite(*command.max_loss) && *command.max_loss > 0, "--max-loss ", *command.max_loss,
+            " is not a positive number");
+  }
+  if (command.scale.empty()) return;
   const double low = command.scale[0], high = command.scale[1];
-  require(low < high && (command.linear || low > 0), "--scale ", low, ",", high, " is no scale: a lower and a higher ",
-          "loss", command.linear ? "" : ", both above 0 unless --linear");
-  return {low, high, !command.linear};
+  require(low < high && std::isfinite(high - low) && (command.linear || low > 0), "--scale ", low, ",", high,
+          " is no scale: a lower and a higher loss", command.linear ? "" : ", both above 0 unless --linear");
+}
+
+ColourScale colours(const LandscapeCommand& command, std::span<const Landscape> landscapes) {
+  if (command.scale.empty()) return scale_of(landscapes, !command.linear, command.max_loss);
+  return {command.scale[0], command.scale[1], !command.linear};
 }
 
 void draw(const std::string& prefix, const Landscape& landscape, const ColourScale& scale) {
@@ -69,7 +79,7 @@ void measure_and_draw(const LandscapeCommand& command) {
       landscape.json().dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   write_file(prefix + ".json", json.data(), json.size());
   std::printf("%s", landscape.text().c_str());
-  draw(prefix, landscape, colours(command, {landscape}));
+  draw(prefix, landscape, colours(command, {&landscape, 1}));
   std::printf("\nWritten to %s.json, .svg and .png\n", prefix.c_str());
 }
 
@@ -133,8 +143,13 @@ void add_landscape_command(CLI::App& app) {
       ->capture_default_str();
   command.callback([all] {
     const std::vector<std::string>& paths = all->options.checkpoints;
-    const auto is_json = [](const std::string& path) { return std::filesystem::path(path).extension() == ".json"; };
-    std::all_of(paths.begin(), paths.end(), is_json) ? draw_again(*all) : measure_and_draw(*all);
+    const auto measured = std::count_if(paths.begin(), paths.end(), [](const std::string& path) {
+      return std::filesystem::path(path).extension() == ".json";
+    });
+    require(measured == 0 || measured == std::ssize(paths),
+            "checkpoints are measured and .json files drawn again, but not both at once");
+    check_scale(*all);
+    measured > 0 ? draw_again(*all) : measure_and_draw(*all);
   });
 }
 
