@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <set>
 
@@ -17,19 +18,19 @@
 namespace dgsam {
 namespace {
 
-/// Three short runs that differ in their method, hence in their last steps.
+/// Short runs that differ in their method, hence in their last steps; each is made when it is first asked for.
 class TinyRuns {
  public:
-  TinyRuns() {
-    for (const char* algorithm : {"erm", "sam", "dgsam"}) {
-      TrainConfig config = folder_.config(algorithm, algorithm);
-      config.sharpness_images = 0;
-      config.steps = 2;
-      config.threads = 1;
-      Trainer(config).run();
-    }
+  std::string checkpoint(const std::string& algorithm) const {
+    const std::string path = folder_.path(algorithm + "/last.safetensors");
+    if (std::filesystem::exists(path)) return path;
+    TrainConfig config = folder_.config(algorithm, algorithm);
+    config.sharpness_images = 0;
+    config.steps = 2;
+    config.threads = 1;
+    Trainer(config).run();
+    return path;
   }
-  std::string checkpoint(const std::string& algorithm) const { return folder_.path(algorithm + "/last.safetensors"); }
   Landscape measure(const std::vector<std::string>& algorithms, int points, bool path = false) const {
     LandscapeOptions options{.path = path, .points = points, .surface = {.images = 8, .place = {.threads = 1}}};
     for (const std::string& algorithm : algorithms) options.checkpoints.push_back(checkpoint(algorithm));
@@ -229,18 +230,22 @@ TEST_CASE("what makes no landscape is refused by name") {
   CHECK(error({.checkpoints = {erm, sam}, .extend = -1}).find("--extend -1") == 0);
 }
 
-TEST_CASE("a checkpoint of another network is refused") {
+TEST_CASE("a checkpoint of another network or of other classes is refused") {
   const SafetensorsFile erm(runs().checkpoint("erm"));
   std::vector<NamedTensor> tensors;
   for (const TensorFile::Entry& entry : erm.entries())
     tensors.push_back({entry.name, entry.dtype, entry.shape, erm.read_bytes(entry)});
-  tensors.pop_back();
   const std::string other = runs().folder().path("other.safetensors");
+  const auto error = [&] {
+    return error_of([&] { measure_landscape({.checkpoints = {erm.path(), other}, .surface = {.images = 4}}); });
+  };
+  auto metadata = erm.metadata();
+  metadata["classes"] = R"(["cat", "dog"])";
+  write_safetensors(other, tensors, metadata);
+  CHECK(error().find(other + " and " + erm.path() + " have different classes") == 0);
+  tensors.pop_back();
   write_safetensors(other, tensors, erm.metadata());
-  const std::string error = error_of([&] {
-    measure_landscape({.checkpoints = {runs().checkpoint("erm"), other}, .surface = {.images = 4}});
-  });
-  CHECK(error.find(other) != std::string::npos);
+  CHECK(error().find(other) != std::string::npos);
 }
 
 TEST_CASE("a file that is no landscape is refused with what is wrong") {
