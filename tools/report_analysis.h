@@ -42,6 +42,7 @@ struct LandscapeRecord {
   };
   bool path = false;
   std::string directions;
+  std::int64_t classes = 0;  // of the network; 0 where the file does not say
   std::vector<double> x, y;  // ascending; y is empty on a path
   std::string x_label, y_label;
   std::vector<Point> points;

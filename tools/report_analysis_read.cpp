@@ -71,6 +71,7 @@ LandscapeRecord read_landscape(const Json& json, const std::string& where) {
   require(kind == "plane" || kind == "path", where, ": \"kind\" is \"", kind, "\", not plane or path");
   record.path = kind == "path";
   record.directions = json.contains("directions") ? text_of(json, "directions", where) : "";
+  record.classes = whole_number_of(json, "classes", where, 0);
   record.x = read_axis(json, "x", where);
   if (!record.path) record.y = read_axis(json, "y", where);
   record.x_label = json.contains("x_label") ? text_of(json, "x_label", where) : "";

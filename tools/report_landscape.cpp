@@ -28,7 +28,8 @@ std::vector<Shown> records_of(const Experiment& experiment, bool path) {
   return shown;
 }
 
-/// From losses to bands of colour: logarithmic where the losses span more than a decade.
+/// From losses to bands of colour: logarithmic where the losses span more than a decade. What is far above the loss of
+/// guessing, ln classes, has the last colour, as in the pictures that `landscape` draws.
 class ColourScale {
  public:
   explicit ColourScale(const std::vector<Shown>& shown) {
@@ -38,6 +39,12 @@ class ColourScale {
           for (const double value : row) add(value);
         }
       }
+    }
+    for (const Shown& one : shown) {
+      if (one.record->classes < 2) continue;
+      const double most = 5 * std::log(static_cast<double>(one.record->classes));
+      capped_ = capped_ || (high_ > most && most > low_);
+      if (most > low_) high_ = std::min(high_, most);
     }
     logarithmic_ = low_ > 0 && high_ / low_ > 10;
     if (!(high_ > low_)) high_ = low_ + 1e-6;
@@ -54,6 +61,8 @@ class ColourScale {
   }
   /// Whether a loss was not finite anywhere.
   bool has_gaps() const { return gaps_; }
+  /// Whether there are losses above the last band.
+  bool is_capped() const { return capped_; }
 
  private:
   void add(double value) {
@@ -68,7 +77,7 @@ class ColourScale {
   }
 
   double low_ = 0, high_ = 0;
-  bool any_ = false, gaps_ = false, logarithmic_ = false;
+  bool any_ = false, gaps_ = false, capped_ = false, logarithmic_ = false;
 };
 
 /// Where `value` lies on an ascending axis: the index before it and the fraction of the way to the next one.
@@ -188,6 +197,7 @@ std::string planes(const std::vector<Shown>& shown, const std::string& name) {
                        range_text(first.y_label, first.y) + ". ";
   if (const std::string points = points_text(first); !points.empty()) remark += "Marked: " + points + ". ";
   remark += "One colour scale for all panels; the first run of each method.";
+  if (scale.is_capped()) remark += " Losses above the scale have its last colour.";
   if (scale.has_gaps()) remark += " Where nothing is drawn the loss is not finite.";
   return figure("Loss over a plane", remark, scale_bar(scale) + scrolling("Loss landscapes, " + name, text));
 }

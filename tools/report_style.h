@@ -87,7 +87,8 @@ svg .c0, svg .c1, svg .c2, svg .c3, svg .c4, svg .c5 { fill: currentColor; }
 .panels th, .panels td { padding: 0 0 .6rem .6rem; text-align: left; vertical-align: bottom; }
 .panels thead th { border: 0; }
 .panels thead small { display: block; color: var(--soft); font-weight: 400; }
-.panels tbody th { font-weight: 600; vertical-align: middle; white-space: normal; width: 6rem; padding-left: 0; }
+.panels thead td { width: 6rem; }
+.panels tbody th { font-weight: 600; vertical-align: middle; white-space: normal; padding-left: 0; }
 .panels svg { max-width: 190px; outline: 1px solid var(--rule); overflow: hidden; }
 .point { fill: #fff; stroke: #000; stroke-width: .6; }
 .panels svg text.number { font-size: 5px; fill: #fff; paint-order: stroke; stroke: #000; stroke-width: 1; }

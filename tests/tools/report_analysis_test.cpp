@@ -211,6 +211,15 @@ TEST_CASE("all panels of an experiment share one colour scale") {
   CHECK(contains(two, ">4.00</text>"));
 }
 
+TEST_CASE("the scale ends at five times the loss of guessing") {
+  Json steep = plane(1, 1000);
+  steep["classes"] = 10;
+  const Runs runs({{"last.landscape.json", {steep}}});
+  const std::string html = landscape_part(runs.experiment());
+  CHECK(contains(html, ">11.51</text>"));  // 5 ln 10
+  CHECK(contains(html, "above the scale"));
+}
+
 TEST_CASE("a landscape of one loss, of wide range, or with gaps stays finite") {
   Json gap = plane(0.01, 100);
   gap["losses"][0]["values"][0][0] = nullptr;
