@@ -120,7 +120,7 @@ std::string headline(const ReportInput& input) {
   sentence("The one-step sharpness of a single source domain is on average ", source_sharpness, sharpness_text, "");
   if (!has_repetitions(experiments)) {
     text += "Each is a single run: another seed may change small differences and their order.";
-  } else {
+  } else if (text.find("±") != std::string::npos) {
     text += "What follows a ± is the standard error over trials.";
   }
   return text;
