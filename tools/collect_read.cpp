@@ -79,9 +79,9 @@ void read_accuracies(const Json& line, ResultRecord& record) {
 constexpr const char* kSwadSuffix = " + SWAD";
 
 /// Arguments that say which run this is of one choice of hyperparameters, or where it ran.
-const std::set<std::string> kNotHparams{"dataset",    "data_dir", "test_env",         "algorithm",    "trial_seed",
-                                        "seed",       "cache",    "cache_gb",         "threads",      "onednn",
-                                        "save_every", "device",   "sharpness_images", "sharpness_rho"};
+const std::set<std::string> kNotHparams{"dataset",    "data_dir", "test_env",         "algorithm",     "trial_seed",
+                                        "seed",       "cache",    "cache_gb",         "threads",       "onednn",
+                                        "save_every", "device",   "sharpness_images", "sharpness_rho", "tensorboard"};
 
 class FolderReader {
  public:

@@ -73,6 +73,14 @@ double rounded(double value) { return std::stod(number("%.6g", value)); }
 
 }  // namespace
 
+OptimizerOptions toy_optimizer() {
+  OptimizerOptions options;
+  options.name = "sgd";
+  options.learning_rate = 0.1;
+  options.momentum = 0;
+  return options;
+}
+
 void check(const ToyOptions& options) {
   require(!options.algorithms.empty(), "--algorithms needs at least one method");
   require(!options.rho.empty(), "--rho needs at least one value");

@@ -17,10 +17,13 @@ namespace dgsam {
 /// Starts lie in this rectangle; so does what the figure shows, with a margin.
 inline constexpr double kToyStartU = 2, kToyStartV = 1.5;
 
+/// SGD with learning rate 0.1 and no momentum.
+OptimizerOptions toy_optimizer();
+
 struct ToyOptions {
   std::vector<std::string> algorithms{"erm", "sam", "dgsam"};
   std::vector<double> rho{0, 0.025, 0.05, 0.1};
-  OptimizerOptions optimizer{.name = "sgd", .learning_rate = 0.1, .momentum = 0};
+  OptimizerOptions optimizer = toy_optimizer();
   std::int64_t steps = 2000;
   int starts = 12;       ///< per axis: the centres of starts × starts cells of the rectangle
   double radius = 0.35;  ///< around a minimum, within which a run counts as ended in it

@@ -119,7 +119,8 @@ std::vector<Event> read_events(const std::filesystem::path& path) {
     if (message.bytes.contains(3)) event.version = message.bytes.at(3)[0];
     if (message.bytes.contains(7)) event.starts = parse(message.bytes.at(7)[0]).numbers.at(1).at(0) == 1;
     if (message.bytes.contains(5)) {
-      for (const std::string_view value : parse(message.bytes.at(5)[0]).bytes.at(1)) {
+      const Message summary = parse(message.bytes.at(5)[0]);
+      for (const std::string_view value : summary.bytes.at(1)) {
         const Message fields = parse(value);
         const auto bits = static_cast<std::uint32_t>(fields.numbers.at(2).at(0));
         std::memcpy(&event.scalars[std::string(fields.bytes.at(1).at(0))], &bits, sizeof bits);
