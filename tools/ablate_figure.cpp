@@ -81,8 +81,8 @@ std::string ablation_figure(const ResultTable& table) {
     svg += text_at(kLabels - 14, kTop + kRow * (static_cast<double>(row) - 0.5) + 4, "end", table.rows[row].label);
   }
   const std::size_t accuracy = table.columns.size() - 2, sharpness = table.columns.size() - 1;
-  svg += panel(table, accuracy, "Accuracy on the unseen domain, points", kLabels);
-  svg += panel(table, sharpness, "Individual sharpness", kLabels + kPanel + kGap);
+  svg += panel(table, accuracy, "Accuracy minus the default's, points", kLabels);
+  svg += panel(table, sharpness, "Individual sharpness minus the default's", kLabels + kPanel + kGap);
   return svg + "</svg>\n";
 }
 
