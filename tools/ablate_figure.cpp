@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "tools/report_chart.h"
+#include "tools/report_svg.h"
 
 namespace dgsam {
 

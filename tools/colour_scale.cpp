@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <numbers>
 
-#include "tools/report_chart.h"
+#include "tools/report_svg.h"
 
 namespace dgsam {
 

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "tools/landscape_drawing.h"
-#include "tools/report_chart.h"
+#include "tools/report_svg.h"
 
 namespace dgsam {
 

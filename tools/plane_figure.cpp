@@ -4,7 +4,7 @@
 
 #include "tools/contours.h"
 #include "tools/landscape_drawing.h"
-#include "tools/report_chart.h"
+#include "tools/report_svg.h"
 
 namespace dgsam {
 

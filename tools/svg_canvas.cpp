@@ -4,7 +4,7 @@
 #include "data/png.h"
 #include "tools/base64.h"
 #include "tools/canvas.h"
-#include "tools/report_chart.h"
+#include "tools/report_svg.h"
 #include "tools/report_tables.h"
 
 namespace dgsam {

@@ -152,6 +152,15 @@ OneDnnPlan plan_conv2d_data_grad(const dnnl::engine& engine, const OneDnnProblem
   return {std::move(call)};
 }
 
+/// Whether `chosen` computes the weight gradient of `problem`: where a 1x1 convolution has a stride and channels that
+/// are no multiple of its block, oneDNN 2.6's kernel for AVX2 adds up wrong pixels.
+bool sums_weight_grad(const dnnl::convolution_backward_weights::primitive_desc& chosen, const OneDnnProblem& problem) {
+  constexpr std::int64_t kBlock = 8;
+  const Shape& filter = problem.w.shape;
+  return !is_fast(chosen) || problem.spec.stride == 1 || (filter[0] % kBlock == 0 && filter[3] % kBlock == 0) ||
+         !std::string_view(chosen.impl_info_str()).starts_with("jit_1x1:avx2");
+}
+
 OneDnnPlan plan_conv2d_weight_grad(const dnnl::engine& engine, const OneDnnProblem& problem, const Request& request) {
   using Gradient = dnnl::convolution_backward_weights;
   Request forward = request;  // its weights have the type of the images, their gradient is f32
@@ -161,7 +170,7 @@ OneDnnPlan plan_conv2d_weight_grad(const dnnl::engine& engine, const OneDnnProbl
   const Gradient::desc description(request.method, request.x, request.w, request.y, request.strides, request.padding,
                                    request.padding);
   const Gradient::primitive_desc chosen(description, plain_attributes(), engine, hint, true);
-  if (!acceptable(request, chosen)) return {};
+  if (!acceptable(request, chosen) || !sums_weight_grad(chosen, problem)) return {};
   auto call = std::make_unique<OneDnnCall>(engine, Gradient(chosen), chosen.scratchpad_desc());
   call->input(DNNL_ARG_SRC, image_format(problem.x), chosen.src_desc());
   call->input(DNNL_ARG_DIFF_DST, image_format(problem.y), chosen.diff_dst_desc());
