@@ -9,25 +9,25 @@
 
 namespace dgsam {
 
-/// Of one loss: a domain's, or the total.
-struct LossSharpness {
-  struct WorstCase {
-    double radius, one_step, multi_step;  // rise of the loss
-  };
-  struct Eigenvalue {
-    double value, residual;
-  };
-  std::string name, role;  // role: "source", "unseen" or "total"
-  std::vector<WorstCase> worst_case;
-  std::vector<Eigenvalue> eigenvalues;  // largest first; empty when not asked for
-  std::optional<double> trace;          // Hutchinson's estimate
-  std::optional<double> trace_error;    // its standard error
-};
-
 /// last.sharpness.json.
 struct SharpnessRecord {
+  /// Of one loss: a domain's, or the total.
+  struct Loss {
+    struct WorstCase {
+      double radius, one_step, multi_step;  // rise of the loss
+    };
+    struct Eigenvalue {
+      double value, residual;
+    };
+    std::string name, role;  // role: "source", "unseen" or "total"
+    std::vector<WorstCase> worst_case;
+    std::vector<Eigenvalue> eigenvalues;  // largest first; empty when not asked for
+    std::optional<double> trace;          // Hutchinson's estimate
+    std::optional<double> trace_error;    // its standard error
+  };
+
   std::int64_t images = 0, ascent_steps = 0, restarts = 0;
-  std::vector<LossSharpness> losses;
+  std::vector<Loss> losses;
 };
 
 /// last.landscape.json: losses over a plane, or along a path.

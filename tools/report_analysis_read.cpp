@@ -22,8 +22,8 @@ std::string role_of(const Json& loss, const std::string& where) {
   return role;
 }
 
-LossSharpness read_loss_sharpness(const Json& json, const std::string& where) {
-  LossSharpness loss;
+SharpnessRecord::Loss read_loss_sharpness(const Json& json, const std::string& where) {
+  SharpnessRecord::Loss loss;
   loss.name = text_of(object_in(json, where), "name", where);
   const std::string here = where + ", loss \"" + loss.name + "\"";
   loss.role = role_of(json, here);

@@ -11,12 +11,12 @@ namespace dgsam {
 namespace {
 
 /// A figure of one loss.
-using LossFigure = std::function<double(const LossSharpness&)>;
+using LossFigure = std::function<double(const SharpnessRecord::Loss&)>;
 
 /// A loss, or the mean over several, as the reader sees it.
 struct ShownLoss {
   std::string name;
-  std::function<bool(const LossSharpness&)> is_part;
+  std::function<bool(const SharpnessRecord::Loss&)> is_part;
 };
 
 /// The mean over the parts that a run measured, kMissing without any.
@@ -24,7 +24,7 @@ RunFigure figure_of(const ShownLoss& shown, const LossFigure& figure) {
   return [shown, figure](const ReportRun& run) {
     std::vector<double> values;
     if (!run.analysis.sharpness) return kMissing;
-    for (const LossSharpness& loss : run.analysis.sharpness->losses) {
+    for (const SharpnessRecord::Loss& loss : run.analysis.sharpness->losses) {
       if (shown.is_part(loss)) values.push_back(figure(loss));
     }
     return mean_of(values);
@@ -44,8 +44,8 @@ struct Source {
 };
 
 LossFigure worst_case(double radius, bool multi_step) {
-  return [radius, multi_step](const LossSharpness& loss) {
-    for (const LossSharpness::WorstCase& entry : loss.worst_case) {
+  return [radius, multi_step](const SharpnessRecord::Loss& loss) {
+    for (const SharpnessRecord::Loss::WorstCase& entry : loss.worst_case) {
       if (entry.radius == radius) return multi_step ? entry.multi_step : entry.one_step;
     }
     return kMissing;
@@ -53,19 +53,19 @@ LossFigure worst_case(double radius, bool multi_step) {
 }
 
 LossFigure eigenvalue(std::size_t index) {
-  return [index](const LossSharpness& loss) {
+  return [index](const SharpnessRecord::Loss& loss) {
     return index < loss.eigenvalues.size() ? loss.eigenvalues[index].value : kMissing;
   };
 }
 
-double largest_residual(const LossSharpness& loss) {
+double largest_residual(const SharpnessRecord::Loss& loss) {
   double largest = kMissing;
-  for (const LossSharpness::Eigenvalue& one : loss.eigenvalues) largest = std::fmax(largest, one.residual);
+  for (const SharpnessRecord::Loss::Eigenvalue& one : loss.eigenvalues) largest = std::fmax(largest, one.residual);
   return largest;
 }
 
-double trace(const LossSharpness& loss) { return loss.trace.value_or(kMissing); }
-double trace_error(const LossSharpness& loss) { return loss.trace_error.value_or(kMissing); }
+double trace(const SharpnessRecord::Loss& loss) { return loss.trace.value_or(kMissing); }
+double trace_error(const SharpnessRecord::Loss& loss) { return loss.trace_error.value_or(kMissing); }
 
 /// With decimals for three digits of the mean; the error has as many.
 std::string digits_text(const Statistic& statistic, std::size_t expected) {
@@ -89,8 +89,8 @@ Extent extent_of(const std::vector<const ReportRun*>& runs) {
   Extent extent;
   for (const ReportRun* run : runs) {
     if (!run->analysis.sharpness) continue;
-    for (const LossSharpness& loss : run->analysis.sharpness->losses) {
-      for (const LossSharpness::WorstCase& entry : loss.worst_case) radii.insert(entry.radius);
+    for (const SharpnessRecord::Loss& loss : run->analysis.sharpness->losses) {
+      for (const SharpnessRecord::Loss::WorstCase& entry : loss.worst_case) radii.insert(entry.radius);
       extent.eigenvalues = std::max(extent.eigenvalues, loss.eigenvalues.size());
       extent.trace = extent.trace || loss.trace;
     }
@@ -242,9 +242,9 @@ std::string sharpness_part(const Experiment& experiment, const std::vector<std::
     return values;
   };
   std::vector<ShownLoss> losses;
-  for (const LossSharpness& loss : all.front()->analysis.sharpness->losses) {
+  for (const SharpnessRecord::Loss& loss : all.front()->analysis.sharpness->losses) {
     const std::string shown = loss.name + (loss.role == "unseen" ? ", unseen" : "");
-    losses.push_back({shown, [name = loss.name](const LossSharpness& other) { return other.name == name; }});
+    losses.push_back({shown, [name = loss.name](const SharpnessRecord::Loss& other) { return other.name == name; }});
   }
   return Part(std::move(source), std::move(losses), extent_of(all), labels)
       .html(experiment.unseen.empty() ? "no domain left out" : experiment.unseen + " left out");
@@ -274,7 +274,7 @@ std::string average_sharpness_part(const std::vector<Experiment>& experiments, c
   std::vector<ShownLoss> losses;
   for (const auto& [name, role] :
        {std::pair{"mean of sources", "source"}, {"unseen domain", "unseen"}, {"total of sources", "total"}}) {
-    ShownLoss loss{name, [role = std::string(role)](const LossSharpness& other) { return other.role == role; }};
+    ShownLoss loss{name, [role = std::string(role)](const SharpnessRecord::Loss& other) { return other.role == role; }};
     const bool measured = std::any_of(all.begin(), all.end(), [&](const ReportRun* run) {
       return run->analysis.sharpness &&
              std::any_of(run->analysis.sharpness->losses.begin(), run->analysis.sharpness->losses.end(), loss.is_part);

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "engine/core/check.h"
-#include "tools/contour.h"
+#include "tools/contour_loops.h"
 
 namespace dgsam {
 namespace {
@@ -125,7 +125,7 @@ std::string surface(int domain) {
     std::string path;
     for (const auto& loop : loops_above(grid, level)) {
       std::vector<ToyPoint> points;
-      for (const ContourPoint point : loop) points.push_back({u_of(point.column), v_of(point.row)});
+      for (const LoopPoint point : loop) points.push_back({u_of(point.column), v_of(point.row)});
       path += line_data(points) + "Z";
     }
     if (!path.empty()) svg += "<path class=\"band\" d=\"" + path + "\"/>\n";

@@ -7,7 +7,7 @@
 
 #include "engine/core/check.h"
 #include "engine/core/rng.h"
-#include "tools/contour.h"
+#include "tools/contour_loops.h"
 #include "tools/toy_figure.h"
 
 namespace dgsam {
@@ -176,10 +176,10 @@ TEST_CASE("contour: a cone's regions are discs, closed at the border") {
   for (int row = 0; row < 41; ++row) {
     for (int column = 0; column < 41; ++column) grid.values.push_back(-std::hypot(column - 20, row - 20));
   }
-  const auto area = [](const std::vector<ContourPoint>& loop) {
+  const auto area = [](const std::vector<LoopPoint>& loop) {
     double twice = 0;
     for (std::size_t i = 0; i < loop.size(); ++i) {
-      const ContourPoint a = loop[i], b = loop[(i + 1) % loop.size()];
+      const LoopPoint a = loop[i], b = loop[(i + 1) % loop.size()];
       twice += a.column * b.row - b.column * a.row;
     }
     return std::abs(twice) / 2;
@@ -187,7 +187,7 @@ TEST_CASE("contour: a cone's regions are discs, closed at the border") {
   const auto disc = loops_above(grid, -10);
   REQUIRE(disc.size() == 1);
   CHECK(area(disc[0]) == doctest::Approx(3.14159 * 100).epsilon(0.01));
-  for (const ContourPoint point : disc[0])
+  for (const LoopPoint point : disc[0])
     CHECK(std::hypot(point.column - 20, point.row - 20) == doctest::Approx(10).epsilon(0.01));
   const auto everything = loops_above(grid, -100);
   REQUIRE(everything.size() == 1);
@@ -204,7 +204,7 @@ TEST_CASE("contour: of a saddle the high corners are joined, and every crossing 
   CHECK(loops.size() == 1);
   std::set<std::pair<double, double>> points;
   for (const auto& loop : loops) {
-    for (const ContourPoint point : loop) points.insert({point.column, point.row});
+    for (const LoopPoint point : loop) points.insert({point.column, point.row});
   }
   CHECK(points.size() == 6);  // four crossings and the two high corners
 }

@@ -1,4 +1,4 @@
-#include "tools/contour.h"
+#include "tools/contour_loops.h"
 
 #include <array>
 #include <map>
@@ -28,7 +28,7 @@ class Levels {
   bool above(Node node) const { return inside(node) && value(node) > level_; }
 
   /// Where the level crosses an edge. A region that reaches the border ends on it.
-  ContourPoint crossing(const Edge& edge) const {
+  LoopPoint crossing(const Edge& edge) const {
     const Node a{edge.first.second, edge.first.first}, b{edge.second.second, edge.second.first};
     if (!inside(a)) return {static_cast<double>(b.column), static_cast<double>(b.row)};
     if (!inside(b)) return {static_cast<double>(a.column), static_cast<double>(a.row)};
@@ -51,7 +51,7 @@ class Levels {
 
 }  // namespace
 
-std::vector<std::vector<ContourPoint>> loops_above(const ContourGrid& grid, double level) {
+std::vector<std::vector<LoopPoint>> loops_above(const ContourGrid& grid, double level) {
   const Levels levels(grid, level);
   // Around each cell, the region is left over one edge and entered again over the next crossed one: between the two
   // runs its boundary. What is an exit of one cell is an entry of its neighbour, so the pieces join to loops.
@@ -68,7 +68,7 @@ std::vector<std::vector<ContourPoint>> loops_above(const ContourGrid& grid, doub
       }
     }
   }
-  std::vector<std::vector<ContourPoint>> loops;
+  std::vector<std::vector<LoopPoint>> loops;
   while (!next.empty()) {
     loops.emplace_back();
     for (auto at = next.begin(); at != next.end();) {

@@ -11,13 +11,13 @@ struct ContourGrid {
   std::vector<double> values;
 };
 
-struct ContourPoint {
+struct LoopPoint {
   double column = 0, row = 0;
 };
 
 /// The boundary of the region above `level`, by marching squares with linear interpolation. Loops are closed (the last
 /// point joins the first), run along the grid's border where the region does, and filled by the even-odd rule they are
 /// the region. Where a cell's diagonals disagree, its high corners are joined.
-std::vector<std::vector<ContourPoint>> loops_above(const ContourGrid& grid, double level);
+std::vector<std::vector<LoopPoint>> loops_above(const ContourGrid& grid, double level);
 
 }  // namespace dgsam
