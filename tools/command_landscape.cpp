@@ -72,8 +72,8 @@ void measure_and_draw(const LandscapeCommand& command) {
   const std::string prefix =
       command.out.empty() ? (first.parent_path() / first.stem()).string() + ".landscape" : command.out;
   const std::filesystem::path folder = std::filesystem::path(prefix).parent_path();
-  require(folder.empty() || std::filesystem::is_directory(folder), "--out ", prefix, ": ", folder.string(),
-          " is not a folder");
+  require(command.out.empty() || folder.empty() || std::filesystem::is_directory(folder), "--out ", prefix, ": ",
+          folder.string(), " is not a folder");
   const Landscape landscape = measure_landscape(command.options);
   const std::string json =
       landscape.json().dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
