@@ -4,42 +4,17 @@
 // that do not fit, a leading dimension below the number of rows, memory that is not the device's, outputs that overlap
 // inputs, addresses less aligned than the preference promised, too little workspace, algorithms made for something
 // else, and masks whose leading dimension is no multiple of 128 bits or below the number of rows.
+#include "tests/cuda/emulated_cublaslt.h"
+
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
-#include <new>
 #include <random>
 #include <vector>
 
 #include "engine/core/bfloat16.h"
-#include "tests/cuda/emulated/cublasLt.h"
 
 using dgsam::bfloat16;
-
-struct cublasLtContext {};
-struct cublasLtMatrixLayoutOpaque_t {
-  cudaDataType_t type;
-  std::uint64_t rows, cols;
-  std::int64_t ld;
-};
-struct cublasLtMatmulDescOpaque_t {
-  cublasComputeType_t compute;
-  cudaDataType_t scale;
-  std::int32_t transpose_a = CUBLAS_OP_N, transpose_b = CUBLAS_OP_N;
-  std::uint32_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
-  const void* bias = nullptr;
-  std::int32_t bias_type = -1;
-  void* aux = nullptr;
-  std::int64_t aux_ld = 0;
-
-  bool has(std::uint32_t part) const { return (epilogue & part) != 0; }
-};
-struct cublasLtMatmulPreferenceOpaque_t {
-  std::uint64_t workspace = 0;
-  std::uint32_t reduction_mask = CUBLASLT_REDUCTION_SCHEME_MASK;
-  std::array<std::uint32_t, 4> alignment{256, 256, 256, 256};  // of A, B, C, D
-};
 
 namespace emulated {
 namespace {
@@ -52,31 +27,7 @@ enum AlgoWord { kMagic, kTypes, kParts, kReduction, kAlignments };
 constexpr std::uint64_t kMagicWord = 0xe44a7ed;
 constexpr std::size_t kWorkspaceAlignment = 256;
 
-/// What epilogues are made of.
-enum Part : std::uint32_t { kRelu = 2, kBias = 4, kReluGrad = 8, kBiasGrad = 16, kMask = 128 };
-
 std::size_t size_of(cudaDataType_t type) { return type == CUDA_R_16BF ? 2 : 4; }
-
-template <class T, class... Arguments>
-cublasStatus_t create(T** object, Arguments... arguments) {
-  if (object == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
-  *object = new T{arguments...};
-  ++cublas().objects;
-  return CUBLAS_STATUS_SUCCESS;
-}
-template <class T>
-cublasStatus_t destroy(T* object) {
-  if (object) --cublas().objects;
-  delete object;
-  return CUBLAS_STATUS_SUCCESS;
-}
-
-template <class T>
-cublasStatus_t set(T& member, const void* value, std::size_t bytes) {
-  if (value == nullptr || bytes != sizeof member) return CUBLAS_STATUS_INVALID_VALUE;
-  std::memcpy(&member, value, bytes);
-  return CUBLAS_STATUS_SUCCESS;
-}
 
 struct Sizes {
   std::uint64_t m, n, k;
@@ -252,60 +203,6 @@ const char* cublasLtGetStatusString(cublasStatus_t status) {
   }
 }
 std::size_t cublasLtGetVersion() { return 130100; }
-
-cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) { return create(handle); }
-cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) { return destroy(handle); }
-cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType_t type, std::uint64_t rows,
-                                          std::uint64_t cols, std::int64_t ld) {
-  return create(layout, type, rows, cols, ld);
-}
-cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) { return destroy(layout); }
-cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* desc, cublasComputeType_t compute, cudaDataType_t scale) {
-  return create(desc, compute, scale);
-}
-cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t desc) { return destroy(desc); }
-cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* preference) { return create(preference); }
-cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) { return destroy(preference); }
-
-cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, cublasLtMatmulDescAttributes_t attribute,
-                                              const void* value, std::size_t bytes) {
-  switch (attribute) {
-    case CUBLASLT_MATMUL_DESC_TRANSA:
-      return set(desc->transpose_a, value, bytes);
-    case CUBLASLT_MATMUL_DESC_TRANSB:
-      return set(desc->transpose_b, value, bytes);
-    case CUBLASLT_MATMUL_DESC_EPILOGUE:
-      return set(desc->epilogue, value, bytes);
-    case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
-      return set(desc->bias, value, bytes);
-    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER:
-      return set(desc->aux, value, bytes);
-    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD:
-      return set(desc->aux_ld, value, bytes);
-    case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE:
-      return set(desc->bias_type, value, bytes);
-  }
-  return CUBLAS_STATUS_INVALID_VALUE;
-}
-
-cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference,
-                                                    cublasLtMatmulPreferenceAttributes_t attribute, const void* value,
-                                                    std::size_t bytes) {
-  switch (attribute) {
-    case CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES:
-      return set(preference->workspace, value, bytes);
-    case CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK:
-      return set(preference->reduction_mask, value, bytes);
-    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES:
-    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES:
-    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES:
-    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES:
-      return set(
-          preference->alignment[static_cast<std::size_t>(attribute - CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES)],
-          value, bytes);
-  }
-  return CUBLAS_STATUS_INVALID_VALUE;
-}
 
 /// The sum in one piece, in two parts put together in the workspace, and in two parts that come in any order.
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc,
