@@ -8,9 +8,9 @@
 #include <memory>
 #include <string_view>
 
+#include "data/encode.h"
 #include "data/image_bytes.h"
 #include "data/image_file.h"
-#include "data/png.h"
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
@@ -33,6 +33,13 @@ namespace {
 
 std::uint32_t big_endian(std::span<const std::uint8_t> bytes) {
   return bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
+}
+
+/// Takes what stb_image_write writes; `out` is a vector of bytes.
+void append_bytes(void* out, void* data, int size) {
+  auto& all = *static_cast<std::vector<std::uint8_t>*>(out);
+  const auto* const first = static_cast<const std::uint8_t*>(data);
+  all.insert(all.end(), first, first + size);
 }
 
 void append_big_endian(std::vector<std::uint8_t>& out, std::size_t value) {
@@ -104,13 +111,16 @@ Image decode_png(std::span<const std::uint8_t> bytes, const std::string& name) {
 
 std::vector<std::uint8_t> encode_png(const Image& image) {
   std::vector<std::uint8_t> bytes;
-  const auto append = [](void* out, void* data, int size) {
-    auto& all = *static_cast<std::vector<std::uint8_t>*>(out);
-    const auto* const first = static_cast<const std::uint8_t*>(data);
-    all.insert(all.end(), first, first + size);
-  };
-  const int encoded = stbi_write_png_to_func(append, &bytes, image.width, image.height, 3, image.rgb.data(), 0);
+  const int encoded = stbi_write_png_to_func(append_bytes, &bytes, image.width, image.height, 3, image.rgb.data(), 0);
   require(encoded != 0, "an image of ", image.width, " x ", image.height, " pixels cannot be encoded as PNG");
+  return bytes;
+}
+
+std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality) {
+  std::vector<std::uint8_t> bytes;
+  const int encoded =
+      stbi_write_jpg_to_func(append_bytes, &bytes, image.width, image.height, 3, image.rgb.data(), quality);
+  require(encoded != 0, "an image of ", image.width, " x ", image.height, " pixels cannot be encoded as JPEG");
   return bytes;
 }
 

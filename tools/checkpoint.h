@@ -37,6 +37,17 @@ Checkpoint parse_checkpoint(const std::map<std::string, std::string>& metadata, 
 /// Throws Error that names the first difference when the domains or classes of `folder` are not the checkpoint's.
 void require_same_data(const Checkpoint& checkpoint, const ImageFolder& folder);
 
+/// `config` with the data that `options` choose: dataset, data_dir, test_env, trial_seed and holdout, where given.
+template <class Options>
+TrainConfig with_data_of(TrainConfig config, const Options& options) {
+  config.dataset = options.dataset.value_or(config.dataset);
+  config.data_dir = options.data_dir.value_or(config.data_dir);
+  config.test_env = options.test_env.value_or(config.test_env);
+  config.trial_seed = options.trial_seed.value_or(config.trial_seed);
+  config.holdout = options.holdout.value_or(config.holdout);
+  return config;
+}
+
 /// Where a checkpoint's network runs.
 struct NetworkPlace {
   std::string device = "auto";

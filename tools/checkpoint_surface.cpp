@@ -12,13 +12,8 @@
 namespace dgsam {
 
 CheckpointSurface::CheckpointSurface(const Checkpoint& checkpoint, const SurfaceOptions& options)
-    : config_(checkpoint.config) {
+    : config_(with_data_of(checkpoint.config, options)) {
   require(options.images > 0, "losses are measured on at least one image per domain, not on ", options.images);
-  config_.dataset = options.dataset.value_or(config_.dataset);
-  config_.data_dir = options.data_dir.value_or(config_.data_dir);
-  config_.test_env = options.test_env.value_or(config_.test_env);
-  config_.trial_seed = options.trial_seed.value_or(config_.trial_seed);
-  config_.holdout = options.holdout.value_or(config_.holdout);
   config_.threads = options.place.threads;
   if (!options.place.precision.empty()) config_.precision = options.place.precision;
 

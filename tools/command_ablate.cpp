@@ -52,11 +52,7 @@ Sweep ablation_in(Options& options, std::set<std::string> given) {
   return Sweep::define(options.out, options.definition, given);
 }
 
-void write_text(const fs::path& path, const std::string& text) {
-  AtomicFile file(path.string());
-  file.write(text.data(), text.size());
-  file.commit();
-}
+void write_text(const fs::path& path, const std::string& text) { write_atomically(path.string(), text); }
 
 void print_table(Sweep& sweep, TableFormat format) {
   const SweepDefinition& definition = sweep.definition();

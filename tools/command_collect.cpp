@@ -111,9 +111,7 @@ void add_collect_command(CLI::App& app) {
       std::printf("%s", text.c_str());
       return;
     }
-    AtomicFile file(options->out);
-    file.write(text.data(), text.size());
-    file.commit();
+    write_atomically(options->out, text);
   });
 }
 

@@ -53,10 +53,7 @@ void add_eval_command(CLI::App& app) {
     std::printf("%s", evaluation.text.c_str());
     if (json->empty()) return;
     const std::string text = evaluation.json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-    AtomicFile file(*json);
-    file.write(text.data(), text.size());
-    file.write("\n", 1);
-    file.commit();
+    write_atomically(*json, text + "\n");
     std::printf("\nWritten to %s\n", json->c_str());
   });
 }

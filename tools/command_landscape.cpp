@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "data/png.h"
+#include "data/encode.h"
 #include "engine/core/check.h"
 #include "engine/io/atomic_file.h"
 #include "tools/commands.h"
@@ -21,12 +21,6 @@ struct LandscapeCommand {
   std::vector<double> scale;  ///< low and high, or nothing
   std::string out;
 };
-
-void write_file(const std::string& path, const void* data, std::size_t bytes) {
-  AtomicFile file(path);
-  file.write(data, bytes);
-  file.commit();
-}
 
 /// What is wrong is said before hours of measuring.
 void check_scale(const LandscapeCommand& command) {
@@ -47,9 +41,9 @@ ColourScale colours(const LandscapeCommand& command, std::span<const Landscape> 
 
 void draw(const std::string& prefix, const Landscape& landscape, const ColourScale& scale) {
   const std::string svg = landscape_svg(landscape, scale);
-  write_file(prefix + ".svg", svg.data(), svg.size());
+  write_atomically(prefix + ".svg", svg);
   const std::vector<std::uint8_t> png = encode_png(landscape_image(landscape, scale));
-  write_file(prefix + ".png", png.data(), png.size());
+  write_atomically(prefix + ".png", {reinterpret_cast<const char*>(png.data()), png.size()});
 }
 
 /// Draws files of earlier measurements, all on one scale.
@@ -77,7 +71,7 @@ void measure_and_draw(const LandscapeCommand& command) {
   const Landscape landscape = measure_landscape(command.options);
   const std::string json =
       landscape.json().dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  write_file(prefix + ".json", json.data(), json.size());
+  write_atomically(prefix + ".json", json);
   std::printf("%s", landscape.text().c_str());
   draw(prefix, landscape, colours(command, {&landscape, 1}));
   std::printf("\nWritten to %s.json, .svg and .png\n", prefix.c_str());

@@ -19,11 +19,7 @@ struct Options {
   std::string out;
 };
 
-void write(const std::filesystem::path& path, const std::string& text) {
-  AtomicFile file(path.string());
-  file.write(text.data(), text.size());
-  file.commit();
-}
+void write(const std::filesystem::path& path, const std::string& text) { write_atomically(path.string(), text); }
 
 void run_command(Options options) {
   check(options.toy);

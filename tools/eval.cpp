@@ -38,12 +38,7 @@ std::string eval_file(const std::string& checkpoint) {
 
 Evaluation evaluate_checkpoint(const EvalOptions& options) {
   const Checkpoint checkpoint = read_checkpoint(options.checkpoint);
-  TrainConfig config = checkpoint.config;
-  config.dataset = options.dataset.value_or(config.dataset);
-  config.data_dir = options.data_dir.value_or(config.data_dir);
-  config.test_env = options.test_env.value_or(config.test_env);
-  config.trial_seed = options.trial_seed.value_or(config.trial_seed);
-  config.holdout = options.holdout.value_or(config.holdout);
+  const TrainConfig config = with_data_of(checkpoint.config, options);
 
   const DatasetSpec& dataset = find_dataset(config.dataset);
   const ImageFolder folder = open_image_folder(dataset_root(dataset, config.data_dir));

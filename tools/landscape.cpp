@@ -18,15 +18,11 @@ namespace {
 
 constexpr int kPlanePoints = 21, kPathPoints = 51;
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 /// Whether batch norm's running statistics are the same in two checkpoints of one network.
 bool same_statistics(const std::string& first, const std::string& second) {
   const SafetensorsFile a(first), b(second);
   for (const TensorFile::Entry& entry : a.entries()) {
-    if (!ends_with(entry.name, ".running_mean") && !ends_with(entry.name, ".running_var")) continue;
+    if (!entry.name.ends_with(".running_mean") && !entry.name.ends_with(".running_var")) continue;
     const TensorFile::Entry* other = b.find(entry.name);
     if (!other || a.read_bytes(entry) != b.read_bytes(*other)) return false;
   }

@@ -178,9 +178,7 @@ std::string html_report(const ReportInput& input) {
 
 void write_report(const std::filesystem::path& path, const ReportInput& input) {
   const std::string page = html_report(input);
-  AtomicFile file(path.string());
-  file.write(page.data(), page.size());
-  file.commit();
+  write_atomically(path.string(), page);
 }
 
 }  // namespace dgsam

@@ -3,18 +3,10 @@
 #include <iterator>
 #include <string>
 
+#include "data/encode.h"
 #include "data/image.h"
 #include "data/resize.h"
-#include "engine/core/check.h"
 #include "tools/report_mistakes.h"
-
-#define STB_IMAGE_WRITE_IMPLEMENTATION
-#define STB_IMAGE_WRITE_STATIC
-#define STBI_WRITE_NO_STDIO
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-function"
-#include <stb/stb_image_write.h>
-#pragma GCC diagnostic pop
 
 namespace dgsam {
 namespace {
@@ -42,13 +34,7 @@ std::vector<std::uint8_t> thumbnail(const std::filesystem::path& path, int side)
     const auto scaled = [&](int size) { return std::max(1, static_cast<int>(size * scale + 0.5)); };
     image = resize_bilinear(image, scaled(image.width), scaled(image.height));
   }
-  std::string jpeg;
-  const auto append = [](void* out, void* data, int size) {
-    static_cast<std::string*>(out)->append(static_cast<const char*>(data), static_cast<std::size_t>(size));
-  };
-  const int written = stbi_write_jpg_to_func(append, &jpeg, image.width, image.height, 3, image.rgb.data(), kQuality);
-  require(written != 0, path.string(), " cannot be encoded as a thumbnail");
-  return {jpeg.begin(), jpeg.end()};
+  return encode_jpeg(image, kQuality);
 }
 
 }  // namespace dgsam

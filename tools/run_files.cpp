@@ -126,10 +126,6 @@ RunFiles::Lengths RunFiles::sync() {
   return {metrics_.bytes(), timing_.bytes(), results_.bytes()};
 }
 
-void RunFiles::write(const std::string& name, const std::string& text) const {
-  AtomicFile file(path(name));
-  file.write(text.data(), text.size());
-  file.commit();
-}
+void RunFiles::write(const std::string& name, const std::string& text) const { write_atomically(path(name), text); }
 
 }  // namespace dgsam

@@ -124,13 +124,8 @@ std::int64_t images_of(const std::string& loss, const ImageFolder& folder, int t
 SharpnessPlan plan_one(const std::string& path, const SharpnessOptions& options, Folders& folders) {
   SharpnessPlan plan{.checkpoint = read_checkpoint(path), .about = {}, .losses = {}};
   const TrainConfig& trained = plan.checkpoint.config;
-  TrainConfig config = trained;
   const SurfaceOptions& surface = options.surface;
-  config.dataset = surface.dataset.value_or(config.dataset);
-  config.data_dir = surface.data_dir.value_or(config.data_dir);
-  config.test_env = surface.test_env.value_or(config.test_env);
-  config.trial_seed = surface.trial_seed.value_or(config.trial_seed);
-  config.holdout = surface.holdout.value_or(config.holdout);
+  const TrainConfig config = with_data_of(trained, surface);
 
   const ImageFolder& folder = folders.at(dataset_root(find_dataset(config.dataset), config.data_dir));
   require_same_data(plan.checkpoint, folder);
@@ -167,9 +162,7 @@ SharpnessPlan plan_one(const std::string& path, const SharpnessOptions& options,
 
 void write_json(const std::string& path, const SharpnessReport& report) {
   const std::string text = report.json().dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  AtomicFile file(path);
-  file.write(text.data(), text.size());
-  file.commit();
+  write_atomically(path, text);
 }
 
 /// The report in `path`, unless the checkpoint is newer.

@@ -1,7 +1,7 @@
 #include <array>
 #include <string_view>
 
-#include "data/png.h"
+#include "data/encode.h"
 #include "tools/base64.h"
 #include "tools/canvas.h"
 #include "tools/report_svg.h"

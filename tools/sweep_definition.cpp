@@ -116,9 +116,7 @@ void check_unique(const std::vector<std::string>& names, const char* flag) {
 
 void write(const fs::path& folder, const SweepDefinition& definition) {
   const std::string text = definition.to_json().dump(2) + "\n";
-  AtomicFile file((folder / kFile).string());
-  file.write(text.data(), text.size());
-  file.commit();
+  write_atomically((folder / kFile).string(), text);
 }
 
 /// Given fields against recorded ones. The train flags that are new come in when only what may change does.

@@ -41,11 +41,7 @@ std::string clock_text() {
   return text;
 }
 
-void write_text(const fs::path& path, const std::string& text) {
-  AtomicFile file(path.string());
-  file.write(text.data(), text.size());
-  file.commit();
-}
+void write_text(const fs::path& path, const std::string& text) { write_atomically(path.string(), text); }
 
 /// The end of a file, up to `bytes`.
 std::string tail(const fs::path& path, std::streamoff bytes) {

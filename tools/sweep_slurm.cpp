@@ -34,11 +34,7 @@ Said run_shell(const std::string& command) {
   return said;
 }
 
-void write_text(const fs::path& path, const std::string& text) {
-  AtomicFile file(path.string());
-  file.write(text.data(), text.size());
-  file.commit();
-}
+void write_text(const fs::path& path, const std::string& text) { write_atomically(path.string(), text); }
 
 fs::path slurm_folder(const Sweep& sweep) { return fs::absolute(sweep.folder()).lexically_normal() / "slurm"; }
 

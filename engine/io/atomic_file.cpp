@@ -54,4 +54,10 @@ void AtomicFile::commit() {
   ::close(parent);
 }
 
+void write_atomically(const std::string& path, std::string_view bytes) {
+  AtomicFile file(path);
+  file.write(bytes.data(), bytes.size());
+  file.commit();
+}
+
 }  // namespace dgsam

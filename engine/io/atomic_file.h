@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace dgsam {
 
@@ -24,5 +25,8 @@ class AtomicFile {
   std::string temporary_;
   int descriptor_ = -1;
 };
+
+/// A whole file at once.
+void write_atomically(const std::string& path, std::string_view bytes);
 
 }  // namespace dgsam

@@ -9,7 +9,7 @@
 #include <limits>
 #include <set>
 
-#include "data/png.h"
+#include "data/encode.h"
 #include "engine/io/safetensors.h"
 #include "tests/tools/tiny_folder.h"
 #include "tools/landscape_figure.h"
