@@ -92,6 +92,8 @@ class Recording {
   virtual bool valid() const = 0;
   /// Queues the operations. Throws Error unless valid().
   virtual void replay() = 0;
+  /// Kernels, copies and fills of one replay.
+  virtual std::int64_t launches() const = 0;
 };
 
 /// Brings a few bytes to the host while the device goes on.
@@ -117,6 +119,8 @@ class Backend : public Allocator {
   virtual void copy(const Tensor& from, const Tensor& to) = 0;  ///< same type
   virtual void zero(const Tensor& x) = 0;
   virtual void synchronize() = 0;
+  /// Device memory that operations may yet take for themselves, beside what they are given, at most.
+  virtual std::size_t scratch_to_come() const { return 0; }
 
   // --- the device while the host goes on; a backend that has nothing to gain keeps the defaults ---------------------
   /// Whether operations are queued rather than done when a call returns: then the following three can pay.

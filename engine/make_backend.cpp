@@ -22,7 +22,7 @@ std::unique_ptr<Backend> make_backend(const std::string& device, const BackendOp
   if constexpr (kHaveCuda) {
     // Without the libraries its convolutions are plain loops, slower than oneDNN's.
     const bool best = device == "auto" && cuda_has_libraries() && cuda_problem().empty();
-    if (best || device == "cuda") return make_cuda_backend({.tf32 = options.tf32});
+    if (best || device == "cuda") return make_cuda_backend({.tf32 = options.tf32, .measure = options.measure});
   }
   require(device != "cuda", "device cuda: this program was built without CUDA; use --device cpu");
   return make_cpu_backend({options.threads}, options.onednn);

@@ -9,9 +9,10 @@
 namespace dgsam {
 
 struct BackendOptions {
-  int threads = 0;     ///< CPU threads; 0: one per core of the affinity mask
-  bool onednn = true;  ///< CPU: use oneDNN where it was built; false: our own loops only
-  bool tf32 = false;   ///< CUDA: f32 products may round their factors to TF32; the CPU keeps to f32
+  int threads = 0;      ///< CPU threads; 0: one per core of the affinity mask
+  bool onednn = true;   ///< CPU: use oneDNN where it was built; false: our own loops only
+  bool measure = true;  ///< CUDA: choose the libraries' convolution algorithms by measurement; false: take their first
+  bool tf32 = false;    ///< CUDA: f32 products may round their factors to TF32; the CPU keeps to f32
 };
 
 /// `device` is "cpu", "cuda" or "auto": cuda where there is a usable GPU, and cuDNN and cuBLASLt were built in, else

@@ -54,6 +54,8 @@ class Method {
   /// Whether the device part of a step, done once, is recorded and then replayed, where the backend can record: the
   /// same operations at a fraction of the host's work. On from the start.
   void set_recording(bool on);
+  /// Kernels, copies and fills of a recorded step; 0 while none is recorded.
+  std::int64_t recorded_launches() const { return recording_ ? recording_->launches() : 0; }
 
   /// What the last step saw, or, with `steps_ago` 1, the one before: a loop that asks for that one after each step
   /// leaves the device something to do meanwhile. Waits for that step, not for later ones.

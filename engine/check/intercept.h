@@ -37,6 +37,7 @@ class InterceptingBackend : public Backend {
   void* allocate(std::size_t bytes) override { return inner_.allocate(bytes); }
   void deallocate(void* address, std::size_t bytes) noexcept override { inner_.deallocate(address, bytes); }
   std::size_t free_bytes() const override { return inner_.free_bytes(); }
+  std::size_t scratch_to_come() const override { return inner_.scratch_to_come(); }
   std::string name() const override { return inner_.name(); }
   Layout preferred_layout(DType dtype) const override { return inner_.preferred_layout(dtype); }
   int relu_mask_bits(DType activation) override { return inner_.relu_mask_bits(activation); }

@@ -14,6 +14,7 @@ class CapturedRecording final : public Recording {
     require(valid(), "recorded operations were replayed after memory had been given back");
     graph_.launch(stream_);
   }
+  std::int64_t launches() const override { return graph_.launches(); }
 
  private:
   const CudaKernelBackend& backend_;

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/backend.h"
@@ -112,6 +113,8 @@ class CudaKernelBackend : public Backend {
   /// At least `bytes` of device memory for the kernels that follow, until the next call; it grows and is not given back
   /// before that. Its contents are undefined. Work on the side has its own.
   void* scratch(std::size_t bytes);
+  /// What it is now, of the main stream and of the side stream.
+  std::pair<std::size_t, std::size_t> scratch_bytes() const { return {scratch_.bytes(), side_scratch_.bytes()}; }
 
  private:
   /// A call of fold_batch_norm() or fold_batch_norm_grad() that waits for company: those of all layers, called one

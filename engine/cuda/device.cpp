@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <type_traits>
+#include <vector>
 
 namespace dgsam {
 
@@ -45,6 +48,22 @@ void Staging::send(void* to, const void* host, std::size_t bytes, const Stream& 
   }
 }
 
+namespace {
+
+std::int64_t launches_in(cudaGraph_t graph) {
+  std::size_t count = 0;
+  check_cuda(cudaGraphGetNodes(graph, nullptr, &count), "cudaGraphGetNodes");
+  std::vector<cudaGraphNode_t> nodes(count);
+  check_cuda(cudaGraphGetNodes(graph, nodes.data(), &count), "cudaGraphGetNodes");
+  return std::count_if(nodes.begin(), nodes.end(), [](cudaGraphNode_t node) {
+    cudaGraphNodeType type{};
+    check_cuda(cudaGraphNodeGetType(node, &type), "cudaGraphNodeGetType");
+    return type == cudaGraphNodeTypeKernel || type == cudaGraphNodeTypeMemcpy || type == cudaGraphNodeTypeMemset;
+  });
+}
+
+}  // namespace
+
 CapturedGraph::CapturedGraph(const Stream& stream, const std::function<void()>& work) {
   check_cuda(cudaStreamBeginCapture(stream.get(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
   cudaGraph_t graph = nullptr;
@@ -57,9 +76,9 @@ CapturedGraph::CapturedGraph(const Stream& stream, const std::function<void()>& 
     throw;
   }
   check_cuda(cudaStreamEndCapture(stream.get(), &graph), "cudaStreamEndCapture");
-  const cudaError_t status = cudaGraphInstantiate(&graph_, graph, 0);
-  static_cast<void>(cudaGraphDestroy(graph));
-  check_cuda(status, "cudaGraphInstantiate");
+  const std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, decltype(&cudaGraphDestroy)> owner(graph, cudaGraphDestroy);
+  launches_ = launches_in(graph);
+  check_cuda(cudaGraphInstantiate(&graph_, graph, 0), "cudaGraphInstantiate");
 }
 CapturedGraph::~CapturedGraph() { static_cast<void>(cudaGraphExecDestroy(graph_)); }
 void CapturedGraph::launch(const Stream& stream) const {

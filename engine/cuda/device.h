@@ -90,9 +90,12 @@ class CapturedGraph {
   CapturedGraph& operator=(const CapturedGraph&) = delete;
 
   void launch(const Stream& stream) const;
+  /// Kernels, copies and fills in it.
+  std::int64_t launches() const { return launches_; }
 
  private:
   cudaGraphExec_t graph_ = nullptr;
+  std::int64_t launches_ = 0;
 };
 
 /// What is known of the device in use.

@@ -33,6 +33,37 @@ TEST_CASE("from the third step on a step is one launch: it allocates nothing and
   CHECK(after.launches_by_host - before.launches_by_host == 3 * NetworkTraining::kDomains);  // the images' copies
 }
 
+TEST_CASE("a recording knows its kernels, copies and fills, and counts nothing else") {
+  CudaKernelBackend cuda;
+  const Buffer memory(cuda, 64), other(cuda, 64);
+  const Tensor x{memory.data(), {DType::f32, {16}}}, y{other.data(), {DType::f32, {16}}};
+  const auto recording = cuda.record([&] {
+    cuda.fill(x, 2);
+    cuda.begin_side();  // events, which are no work
+    cuda.zero(y);
+    cuda.end_side();
+    cuda.join_side();
+    cuda.copy(x, y);
+  });
+  CHECK(recording->launches() == 3);
+
+  NetworkTraining training(cuda, "sam");
+  training.step();
+  CHECK(training.method->recorded_launches() == 0);
+  training.step();
+  CHECK(training.method->recorded_launches() > 0);
+}
+
+TEST_CASE("scratch memory that is still to come shrinks by what has been taken") {
+  CudaBackend cuda({.plan_cache = "none"});
+  const std::size_t at_first = cuda.scratch_to_come();
+  NetworkTraining training(cuda, "erm");
+  const std::size_t used = cuda.bytes_allocated();
+  training.step();
+  CHECK(cuda.scratch_to_come() <= at_first);
+  CHECK(at_first - cuda.scratch_to_come() <= cuda.bytes_allocated() - used);
+}
+
 TEST_CASE("memory given back ends a recording, and the next steps make another one") {
   CudaKernelBackend cuda;
   NetworkTraining training(cuda, "sam"), other(cuda, "sam");

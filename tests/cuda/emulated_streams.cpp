@@ -23,15 +23,16 @@ struct EmulatedEvent {
   std::shared_ptr<std::int64_t> nanoseconds = {};  ///< when it was reached; null without timing
 };
 
+struct EmulatedNode {
+  EmulatedStream* stream;
+  emulated::Work work;                   ///< or
+  EmulatedEvent *recorded, *waited_for;  ///< one of these
+};
+
 /// A capture, and then what it captured. Streams and events have stand-ins here, so that a replay touches no others.
 struct EmulatedGraph {
-  struct Node {
-    EmulatedStream* stream;
-    emulated::Work work;                   ///< or
-    EmulatedEvent *recorded, *waited_for;  ///< one of these
-  };
   cudaStream_t origin = nullptr;
-  std::vector<Node> nodes;
+  std::vector<EmulatedNode> nodes;
   std::map<cudaStream_t, std::unique_ptr<EmulatedStream>> streams;
   std::map<cudaEvent_t, std::unique_ptr<EmulatedEvent>> events;
   std::map<cudaStream_t, std::int64_t> given, joined;  ///< works of a stream; those that the origin waits for
@@ -215,6 +216,22 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   return cudaSuccess;
 }
 
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, std::size_t* count) {
+  if (nodes) {
+    *count = std::min(*count, graph->nodes.size());
+    for (std::size_t i = 0; i < *count; ++i) nodes[i] = &graph->nodes[i];
+  } else {
+    *count = graph->nodes.size();
+  }
+  return cudaSuccess;
+}
+cudaError_t cudaGraphNodeGetType(cudaGraphNode_t node, cudaGraphNodeType* type) {
+  *type = node->work       ? cudaGraphNodeTypeKernel
+          : node->recorded ? cudaGraphNodeTypeEventRecord
+                           : cudaGraphNodeTypeWaitEvent;
+  return cudaSuccess;
+}
+
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
   *executable = new EmulatedGraph(std::move(*graph));
   return cudaSuccess;
@@ -225,7 +242,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   if (stream->capture) return failed(cudaErrorStreamCaptureUnsupported, "a graph is launched while capturing");
   if (const cudaError_t status = emulated::advance(*stream, stream->submitted); status != cudaSuccess) return status;
   ++device().graphs;
-  for (const EmulatedGraph::Node& node : executable->nodes) {
+  for (const EmulatedNode& node : executable->nodes) {
     cudaError_t status = cudaSuccess;
     if (node.work) {
       status = emulated::give(*node.stream, node.work);

@@ -8,9 +8,8 @@
 namespace dgsam {
 namespace {
 
-constexpr std::size_t kMostWorkspace = std::size_t{512} << 20;  // a way that needs more is no candidate
-constexpr int kRounds = 5;                                      // every candidate runs in each; its best one counts
-constexpr int kRunsPerRound = 3;                                // in a row, so that the device waits for nothing
+constexpr int kRounds = 5;        // every candidate runs in each; its best one counts
+constexpr int kRunsPerRound = 3;  // in a row, so that the device waits for nothing
 
 /// A point in a stream's work, with the time at which it was reached.
 class TimedEvent {

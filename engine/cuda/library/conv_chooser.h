@@ -24,6 +24,8 @@ struct ConvLibrary {
 /// the file it chooses once per machine. Without measuring, the choice is the libraries' and repeatable without a file.
 class ConvChooser {
  public:
+  static constexpr std::size_t kMostWorkspace = std::size_t{512} << 20;  ///< a way that needs more is no candidate
+
   ConvChooser(std::vector<ConvLibrary> libraries, PlanFile plans, bool measure);
 
   /// Device memory of at least so many bytes.

@@ -43,6 +43,14 @@ std::vector<ConvLibrary> CudaBackend::libraries() const {
 
 std::string CudaBackend::name() const { return "cuda (" + device().name + ", " + versions() + ")"; }
 
+std::size_t CudaBackend::scratch_to_come() const {
+  const auto left = [](std::size_t taken) {
+    return ConvChooser::kMostWorkspace - std::min(taken, ConvChooser::kMostWorkspace);
+  };
+  const auto [main, side] = scratch_bytes();
+  return left(main) + left(side);
+}
+
 std::size_t CudaBackend::Hash::operator()(const ConvProblem& problem) const {
   std::size_t hash = 0;
   const auto add = [&](std::int64_t value) {  // a multiplicative hash; the constant is 2^64 over the golden ratio

@@ -25,6 +25,8 @@ class CudaBackend final : public CudaKernelBackend {
   explicit CudaBackend(const CudaOptions& options);
 
   std::string name() const override;
+  /// What convolutions of the main stream and of the side stream have not taken yet of what they may.
+  std::size_t scratch_to_come() const override;
 
   /// 0, so that nothing is fused, where cuBLASLt's masks are not what the kernels take them for; found out by a small
   /// product at the first call.
