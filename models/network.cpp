@@ -26,7 +26,7 @@ Network build(int image_channels, int classes, const NetworkOptions& options, co
   Layers layers(network, options);
   append(layers, network.images);
   if (options.fuse) fuse_epilogues(graph);
-  if (options.training) {
+  if (options.training && options.gradients) {
     append_gradients(graph, network.loss);
     if (options.fuse) {
       fuse_gradient_sums(graph);

@@ -45,6 +45,7 @@ struct NetworkOptions {
   /// true: with dropout and gradients. false: for evaluation, without either; batch norm then always uses the running
   /// statistics.
   bool training = true;
+  bool gradients = true;      ///< false: training's forward pass alone, which shows batch norm its batches
   bool fuse = true;           ///< epilogues and gradient sums (fuse.h)
   int relu_mask_bits = 0;     ///< other than 0: fuse_relu_gradients(), where `fuse` is on
   bool gather_folds = false;  ///< frozen batch norms are folded all at once (fuse.h): for asynchronous backends

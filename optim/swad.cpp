@@ -10,13 +10,12 @@ namespace {
 
 bool has_smaller_loss(const SwadState::Segment& a, const SwadState::Segment& b) { return a.loss < b.loss; }
 
-/// mean <- the mean of count + 1 vectors, when it was that of `count`. What it held before the first one is gone.
+}  // namespace
+
 void add_to_mean(Backend& backend, const FlatVector& vector, std::int64_t count, const FlatVector& mean) {
   const double weight = 1 / static_cast<double>(count + 1);
   backend.axpby(weight, vector.all(), 1 - weight, mean.all());
 }
-
-}  // namespace
 
 Swad::Swad(Backend& backend, const FlatVector& theta, double tolerance_ratio)
     : backend_(&backend),

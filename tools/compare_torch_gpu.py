@@ -309,6 +309,9 @@ def goals(results):
              "at least"),
             ("bf16 SAM, times our ERM step", ratio(sam, erm), 2.05, "at most"),
             ("bf16 DGSAM, times our ERM step", ratio(dgsam, erm), 1.45, "at most"),
+            *((f"bf16 {name.upper()}, share of norms, ascents and update",
+               ratio(value("bf16", name, "dgsam", "update_ms"), time_of("bf16", name)), 0.1, "at most")
+              for name in ("erm", "sam", "dgsam")),
             ("bf16 DGSAM, device memory against eager PyTorch", memory, 0.6, "at most")]
     return [{"goal": name, "wanted": f"{way} {bound}", "value": number,
              "met": None if number is None else number >= bound if way == "at least" else number <= bound}

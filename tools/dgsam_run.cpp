@@ -3,12 +3,14 @@
 #include <cstdio>
 #include <exception>
 
-#include "tools/commands.h"
+#include "tools/command_line.h"
+#include "tools/commands/commands.h"
 #include "tools/stop_signal.h"
 
 int main(int argc, char** argv) {
   // A write beyond a file-size limit is then an error like a full disk, and told like one.
   std::signal(SIGXFSZ, SIG_IGN);
+  dgsam::set_command_line({argv, static_cast<std::size_t>(argc)});
   CLI::App app{
       "Trains ResNets for domain generalization with ERM, SAM and DGSAM (arXiv 2503.23430): one domain is left out,\n"
       "the others are trained on, and accuracy is measured on the one never seen.\n\n"

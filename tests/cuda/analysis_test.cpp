@@ -6,7 +6,7 @@
 #include "engine/cpu/make_cpu_backend.h"
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "tests/cuda/network_training.h"
-#include "tools/batches.h"
+#include "tools/train/batches.h"
 
 using namespace dgsam;
 

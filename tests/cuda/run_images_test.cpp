@@ -7,7 +7,7 @@
 #include "tests/cuda/network_training.h"
 #include "tests/data/golden_source.h"
 #include "tests/temporary_folder.h"
-#include "tools/batches.h"
+#include "tools/train/batches.h"
 
 using namespace dgsam;
 

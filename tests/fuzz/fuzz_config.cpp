@@ -1,8 +1,8 @@
 // JSON that a run or a checkpoint carries: the configuration, classes, domains, normalisation. The input stands in for
 // each of them.
 #include "tests/fuzz/fuzz.h"
-#include "tools/checkpoint.h"
-#include "tools/train_config.h"
+#include "tools/train/checkpoint.h"
+#include "tools/train/train_config.h"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace dgsam;

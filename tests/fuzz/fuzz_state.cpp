@@ -2,8 +2,8 @@
 #include "engine/make_backend.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/temporary_folder.h"
-#include "tools/run_progress.h"
-#include "tools/run_state.h"
+#include "tools/train/run_progress.h"
+#include "tools/train/run_state.h"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace dgsam;

@@ -1,5 +1,5 @@
 // dgsam-run ablate: which settings follow from the flags, the figures of the table by hand, and a run of it all.
-#include "tools/ablate.h"
+#include "tools/experiments/ablate.h"
 
 #include <doctest/doctest.h>
 
@@ -12,8 +12,8 @@
 
 #include "tests/tools/process.h"
 #include "tests/tools/tiny_folder.h"
-#include "tools/ablate_figure.h"
-#include "tools/collect_format.h"
+#include "tools/collect/collect_format.h"
+#include "tools/experiments/ablate_figure.h"
 
 namespace dgsam {
 namespace {

@@ -15,7 +15,7 @@
 #include "engine/core/rng.h"
 #include "tests/temporary_folder.h"
 #include "tests/tools/process.h"
-#include "tools/run_state.h"
+#include "tools/train/run_state.h"
 
 namespace dgsam {
 namespace {

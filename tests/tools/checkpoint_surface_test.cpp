@@ -1,12 +1,12 @@
 // A checkpoint as a point of its loss surface: gradients are those of the losses, and batches do not matter.
-#include "tools/checkpoint_surface.h"
+#include "tools/measure/checkpoint_surface.h"
 
 #include <doctest/doctest.h>
 
 #include "analysis/vectors.h"
 #include "tests/optim/quadratics.h"
 #include "tests/tools/tiny_folder.h"
-#include "tools/trainer.h"
+#include "tools/train/trainer.h"
 
 namespace dgsam {
 namespace {

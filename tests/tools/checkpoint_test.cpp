@@ -1,5 +1,5 @@
 // What eval and predict accept as a checkpoint.
-#include "tools/checkpoint.h"
+#include "tools/train/checkpoint.h"
 
 #include <doctest/doctest.h>
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "tests/temporary_folder.h"
-#include "tools/collect_tables.h"
+#include "tools/collect/collect_tables.h"
 
 namespace dgsam {
 namespace {

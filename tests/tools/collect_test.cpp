@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tests/temporary_folder.h"
-#include "tools/collect_format.h"
+#include "tools/collect/collect_format.h"
 
 namespace dgsam {
 namespace {

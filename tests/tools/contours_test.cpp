@@ -1,5 +1,5 @@
 // Contour lines against functions whose level sets are known, and the colours of a scale.
-#include "tools/contours.h"
+#include "tools/drawing/contours.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include <functional>
 #include <limits>
 
-#include "tools/colour_scale.h"
+#include "tools/drawing/colour_scale.h"
 
 namespace dgsam {
 namespace {

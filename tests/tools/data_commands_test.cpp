@@ -4,7 +4,7 @@
 #include "data/datasets.h"
 #include "data/image_folder.h"
 #include "tests/temporary_folder.h"
-#include "tools/commands.h"
+#include "tools/commands/commands.h"
 
 using namespace dgsam;
 

@@ -1,5 +1,5 @@
 // dgsam-run eval and predict on a tiny run: they agree with the training's own evaluation and with each other.
-#include "tools/eval.h"
+#include "tools/measure/eval.h"
 
 #include <doctest/doctest.h>
 
@@ -10,9 +10,9 @@
 
 #include "engine/core/check.h"
 #include "tests/tools/tiny_folder.h"
-#include "tools/domain_result.h"
-#include "tools/predict.h"
-#include "tools/trainer.h"
+#include "tools/measure/domain_result.h"
+#include "tools/measure/predict.h"
+#include "tools/train/trainer.h"
 
 namespace dgsam {
 namespace {
@@ -97,7 +97,8 @@ TEST_CASE("confusion matrices add up to the images of each class and to the accu
 
 TEST_CASE("what is given to eval takes the place of what the training had") {
   const TinyRun run;
-  EvalOptions options{.checkpoint = run.checkpoint(), .test_env = "none", .holdout = 0, .place = {.precision = "f64"}};
+  EvalOptions options{
+      .checkpoint = run.checkpoint(), .data = {.test_env = "none", .holdout = 0}, .place = {.precision = "f64"}};
   const Evaluation evaluation = evaluate_checkpoint(options);
   CHECK(evaluation.json["precision"] == "f64");
   CHECK(evaluation.json["domains"][1]["unseen"] == false);
@@ -107,7 +108,7 @@ TEST_CASE("what is given to eval takes the place of what the training had") {
 
   std::filesystem::rename(run.folder().data(), run.folder().path("moved"));
   CHECK(error_of([&] { evaluate_checkpoint(options); }).find(run.folder().data()) != std::string::npos);
-  options.data_dir = run.folder().path("moved");
+  options.data.data_dir = run.folder().path("moved");
   CHECK(evaluate_checkpoint(options).json["domains"] == evaluation.json["domains"]);
   std::filesystem::rename(run.folder().path("moved") + "/d2", run.folder().path("moved") + "/e2");
   CHECK(error_of([&] { evaluate_checkpoint(options); }).find("domain 2 is 'd2'") == 0);

@@ -1,4 +1,4 @@
-#include "tools/event_file.h"
+#include "tools/train/event_file.h"
 
 #include <doctest/doctest.h>
 
@@ -14,9 +14,9 @@
 #include "tests/temporary_folder.h"
 #include "tests/tools/process.h"
 #include "tests/tools/tiny_folder.h"
-#include "tools/run_state.h"
-#include "tools/tensorboard.h"
-#include "tools/trainer.h"
+#include "tools/train/run_state.h"
+#include "tools/train/tensorboard.h"
+#include "tools/train/trainer.h"
 
 namespace dgsam {
 namespace {

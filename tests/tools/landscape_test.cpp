@@ -1,5 +1,5 @@
 // Landscapes of tiny runs: what is measured is the checkpoints' loss, and the files hold and show it.
-#include "tools/landscape.h"
+#include "tools/landscape/landscape.h"
 
 #include <doctest/doctest.h>
 
@@ -12,8 +12,8 @@
 #include "data/encode.h"
 #include "engine/io/safetensors.h"
 #include "tests/tools/tiny_folder.h"
-#include "tools/landscape_figure.h"
-#include "tools/trainer.h"
+#include "tools/landscape/landscape_figure.h"
+#include "tools/train/trainer.h"
 
 namespace dgsam {
 namespace {

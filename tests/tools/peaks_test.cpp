@@ -1,4 +1,4 @@
-#include "tools/peaks.h"
+#include "tools/bench/peaks.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // The table of a profile: every node in one row, the rows sorted and adding up.
-#include "tools/profile_table.h"
+#include "tools/bench/profile_table.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // What the analysis commands left beside a checkpoint, in the report.
-#include "tools/report_analysis.h"
+#include "tools/report/report_analysis.h"
 
 #include <doctest/doctest.h>
 
@@ -8,11 +8,11 @@
 
 #include "data/image.h"
 #include "tests/tools/report_run.h"
-#include "tools/report.h"
-#include "tools/report_groups.h"
-#include "tools/report_landscape.h"
-#include "tools/report_mistakes.h"
-#include "tools/report_sharpness.h"
+#include "tools/report/report.h"
+#include "tools/report/report_groups.h"
+#include "tools/report/report_landscape.h"
+#include "tools/report/report_mistakes.h"
+#include "tools/report/report_sharpness.h"
 
 namespace dgsam {
 namespace {

@@ -1,5 +1,5 @@
 // Runs into methods, repetitions into means, methods into paired differences; and where runs are found.
-#include "tools/report_groups.h"
+#include "tools/report/report_groups.h"
 
 #include <doctest/doctest.h>
 
@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/tools/report_run.h"
-#include "tools/report_findings.h"
-#include "tools/report_reproduce.h"
-#include "tools/report_tables.h"
-#include "tools/train_config.h"
+#include "tools/report/report_findings.h"
+#include "tools/report/report_reproduce.h"
+#include "tools/report/report_tables.h"
+#include "tools/train/train_config.h"
 
 namespace dgsam {
 namespace {

@@ -1,4 +1,4 @@
-#include "tools/report.h"
+#include "tools/report/report.h"
 
 #include <doctest/doctest.h>
 
@@ -11,10 +11,11 @@
 
 #include "engine/core/check.h"
 #include "tests/tools/report_run.h"
-#include "tools/report_chart.h"
-#include "tools/report_findings.h"
-#include "tools/report_svg.h"
-#include "tools/report_tables.h"
+#include "tools/report/report_chart.h"
+#include "tools/report/report_figures.h"
+#include "tools/report/report_findings.h"
+#include "tools/report/report_svg.h"
+#include "tools/report/report_tables.h"
 
 namespace dgsam {
 
@@ -161,6 +162,32 @@ TEST_CASE("the page is well formed, needs no network and no script, and shows ev
     CAPTURE(part);
     CHECK(contains(page, part));
   }
+}
+
+TEST_CASE("charts become SVG files of their own, named by heading and title, with a key and the page's colours") {
+  const TemporaryFolder folder;
+  const ReportInput input =
+      read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "dgsam", "0"),
+                 make_run(folder.path(), "c", "erm", "1")});
+  const std::string page = html_report(input);
+  const std::map<std::string, std::string> figures = svg_figures(page, {"ERM", "DGSAM"});
+  REQUIRE(figures.contains("unseen-domain-art-training-loss-by-step.svg"));
+  std::size_t charts = 0;
+  for (std::size_t at = page.find("<svg viewBox=\"0 0"); at != std::string::npos;
+       at = page.find("<svg viewBox=\"0 0", at + 1)) {
+    ++charts;
+  }
+  CHECK(figures.size() == charts);
+  for (const auto& [name, svg] : figures) {
+    CAPTURE(name);
+    CHECK(nesting_error(svg) == "");
+    CHECK(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 "));
+    for (const char* const part : {">ERM</text>", ">DGSAM</text>", "--c1: ", "prefers-color-scheme: dark"}) {
+      CHECK_MESSAGE(contains(svg, part), part);
+    }
+  }
+  CHECK(write_figures(folder.path() / "figures", input) == charts);
+  CHECK(std::filesystem::exists(folder.path() / "figures" / "unseen-domain-photo-training-loss-by-step.svg"));
 }
 
 TEST_CASE("text from outside cannot become markup") {

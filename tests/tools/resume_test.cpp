@@ -14,8 +14,8 @@
 #include "engine/core/rng.h"
 #include "tests/temporary_folder.h"
 #include "tests/tools/process.h"
-#include "tools/run_files.h"
-#include "tools/run_state.h"
+#include "tools/train/run_files.h"
+#include "tools/train/run_state.h"
 
 namespace dgsam {
 namespace {

@@ -9,9 +9,9 @@
 
 #include "engine/core/check.h"
 #include "tests/tools/tiny_folder.h"
-#include "tools/eval.h"
-#include "tools/sharpness_measure.h"
-#include "tools/trainer.h"
+#include "tools/measure/eval.h"
+#include "tools/measure/sharpness_measure.h"
+#include "tools/train/trainer.h"
 
 namespace dgsam {
 namespace {
@@ -131,7 +131,8 @@ TEST_CASE("sharpness: the cost that is told beforehand is the one that is paid")
     CHECK(loss.losses == sharpness_cost(options).losses);
     CHECK(loss.gradients == sharpness_cost(options).gradients);
   }
-  const SharpnessCost usual = sharpness_cost({});
+  const SharpnessOptions defaults;
+  const SharpnessCost usual = sharpness_cost(defaults);
   CHECK(usual.gradients == 103);  // as --help says
   CHECK(usual.losses == 34);
 }
@@ -234,7 +235,7 @@ TEST_CASE("sharpness: --skip-existing takes over a file of the same settings and
   other.seed = 1;
   CHECK(!kept(other, skip));
   other = options;
-  other.surface.trial_seed = 1;
+  other.surface.data.trial_seed = 1;
   CHECK(!kept(other, skip));
 
   marked["losses"][0].erase("worst_case");
@@ -287,7 +288,7 @@ TEST_CASE("sharpness: what cannot be measured is told by flag or file before any
   fs::rename(other.data() + "/d0/dark", other.data() + "/d0/black");
   fs::rename(other.data() + "/d1/dark", other.data() + "/d1/black");
   fs::rename(other.data() + "/d2/dark", other.data() + "/d2/black");
-  CHECK(error([&](SharpnessOptions& options) { options.surface.data_dir = other.data(); }).find("'black'") !=
+  CHECK(error([&](SharpnessOptions& options) { options.surface.data.data_dir = other.data(); }).find("'black'") !=
         std::string::npos);
   CHECK(error_of([&] {
           run_sharpness({checkpoint, checkpoint}, quick(), {.json = run.path("one.json")});

@@ -1,4 +1,4 @@
-#include "tools/step_work.h"
+#include "tools/bench/step_work.h"
 
 #include <doctest/doctest.h>
 

@@ -14,9 +14,9 @@
 #include "engine/core/rng.h"
 #include "tests/tools/process.h"
 #include "tests/tools/tiny_folder.h"
-#include "tools/collect_format.h"
-#include "tools/sweep_estimate.h"
-#include "tools/sweep_job.h"
+#include "tools/collect/collect_format.h"
+#include "tools/sweep/sweep_estimate.h"
+#include "tools/sweep/sweep_job.h"
 
 namespace dgsam {
 namespace {

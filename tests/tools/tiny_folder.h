@@ -7,7 +7,7 @@
 #include "data/image.h"
 #include "engine/core/rng.h"
 #include "tests/temporary_folder.h"
-#include "tools/train_config.h"
+#include "tools/train/train_config.h"
 
 namespace dgsam {
 

@@ -1,4 +1,4 @@
-#include "tools/toy.h"
+#include "tools/experiments/toy.h"
 
 #include <doctest/doctest.h>
 
@@ -7,8 +7,8 @@
 
 #include "engine/core/check.h"
 #include "engine/core/rng.h"
-#include "tools/contour_loops.h"
-#include "tools/toy_figure.h"
+#include "tools/drawing/contour_loops.h"
+#include "tools/experiments/toy_figure.h"
 
 namespace dgsam {
 namespace {

@@ -13,7 +13,7 @@
 #include "engine/core/rng.h"
 #include "engine/io/safetensors.h"
 #include "tests/tools/tiny_folder.h"
-#include "tools/trainer.h"
+#include "tools/train/trainer.h"
 
 namespace dgsam {
 namespace {

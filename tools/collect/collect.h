@@ -1,0 +1,106 @@
+// Results of many runs, as data: read from our run folders, from sweeps, and from folders that DomainBed itself wrote.
+//
+// The rule is DomainBed's: records are grouped by (trial, data set, algorithm, unseen domain), hyperparameters and
+// checkpoint are chosen in each group by a selection method, and the score is the accuracy on the unseen domain's
+// in-split (80 % of its images). What is chosen: tools/collect/collect_select.h. Tables:
+// tools/collect/collect_tables.h.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace dgsam {
+
+inline constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
+
+/// What one table entry averages over. DomainBed's runs: its trial_seed. Ours: the same, and where runs differ in
+/// nothing but --seed, every seed is a trial of its own.
+struct Trial {
+  std::int64_t trial_seed = 0, seed = 0;
+  auto operator<=>(const Trial&) const = default;
+};
+
+/// What selection chooses among. DomainBed's runs: the number hparams_seed; ours: every value that decides a run beside
+/// data set, domain, algorithm and seeds, as JSON.
+struct Hparams {
+  std::int64_t seed = 0;
+  std::string values;
+  auto operator<=>(const Hparams&) const = default;
+};
+
+/// What a run took; kNotMeasured where its files do not say.
+struct RunCost {
+  double training_seconds = kNotMeasured;  ///< of timing.jsonl
+  double evaluation_seconds = kNotMeasured;
+  double gradients = kNotMeasured;  ///< of one domain's batch
+  double flops = kNotMeasured;      ///< of the forward and backward passes of training
+  double peak_mb = kNotMeasured;
+  std::int64_t steps = 0;  ///< done, as far as the files say
+};
+
+struct CollectedRun {
+  std::filesystem::path folder;
+  bool domainbed = false;  ///< written by DomainBed
+  bool done = false;
+  std::string dataset;
+  std::string algorithm;       ///< of runs with --swad on: "dgsam + SWAD", which is another one than "dgsam"
+  std::vector<int> test_envs;  ///< by index; DomainBed's cross-validation has runs with two
+  Trial trial;
+  Hparams hparams;
+  std::vector<std::string> domains;  ///< names by index; empty in DomainBed's runs
+  RunCost cost;
+};
+
+/// One line of a results.jsonl, or the average of a run's weights, of which its summary.json tells.
+struct ResultRecord {
+  std::size_t run = 0;    ///< index into Collection::runs
+  bool averaged = false;  ///< by --swad on; `step` is the last one averaged
+  std::int64_t step = 0;
+  std::vector<double> in,
+      out;  ///< accuracies in 0..1 by domain, as many as the record has; kNotMeasured: not evaluated
+};
+
+/// What could not be used, or is used with a reservation.
+struct CollectProblem {
+  enum class Kind : std::uint8_t { malformed, incomplete, without_results, not_comparable };
+  Kind kind;
+  std::string text;  ///< names the file, or the file and the line
+};
+
+struct Collection {
+  std::vector<CollectedRun> runs;     ///< in the order of their folders' names
+  std::vector<ResultRecord> records;  ///< in the order of their runs and lines
+  std::vector<CollectProblem> problems;
+};
+
+struct CollectOptions {
+  bool unfinished = false;  ///< use our runs that are not done; DomainBed's are used always, as DomainBed does
+  bool costs = true;        ///< read what runs took
+};
+
+/// Reads every results.jsonl in or below `folders`. Throws Error when a folder does not exist or when there is none.
+Collection collect(const std::vector<std::filesystem::path>& folders, const CollectOptions& options = {});
+
+/// Records with one unseen domain in common.
+struct ResultGroup {
+  std::string dataset, algorithm;
+  int test_env = 0;
+  Trial trial;
+  std::vector<const ResultRecord*> records;
+};
+
+/// Sorted by data set, algorithm, domain and trial. A run with two unseen domains is in two groups.
+std::vector<ResultGroup> groups_of(const Collection& collection);
+
+/// Data sets in DomainBed's order, then others by name.
+std::vector<std::string> dataset_names(const Collection& collection);
+/// Algorithms in DomainBed's order, then ours, then others by name.
+std::vector<std::string> algorithm_names(const Collection& collection);
+/// What DomainBed's tables call the domains of a data set; other data sets: the folders' names.
+std::vector<std::string> domain_labels(const Collection& collection, const std::string& dataset);
+
+}  // namespace dgsam

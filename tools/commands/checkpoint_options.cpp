@@ -1,0 +1,26 @@
+#include "tools/commands/checkpoint_options.h"
+
+namespace dgsam {
+
+void add_data_options(CLI::App& command, DataChoice& data) {
+  command.add_option("--dataset", data.dataset, "As for train [what the checkpoint was trained on]");
+  command.add_option("--data-dir", data.data_dir, "The data set's root or its parent [the training's]");
+  command.add_option("--test-env", data.test_env, "The domain that counts as unseen [the training's]");
+  command.add_option("--trial-seed", data.trial_seed, "Seed of the splits [the training's]");
+  command.add_option("--holdout", data.holdout, "Fraction of the `out` splits [the training's]");
+}
+
+void add_place_options(CLI::App& command, NetworkPlace& place, const std::string& precision) {
+  command.add_option("--device", place.device, "As for train")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->capture_default_str();
+  command.add_option("--precision", place.precision, precision)->check(CLI::IsMember({"f32", "tf32", "bf16", "f64"}));
+  command.add_option("--threads", place.threads, "CPU threads; 0: all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command.add_option("--batch-size", place.batch_size, "Images per pass, at most")
+      ->check(CLI::Range(1, 65535))
+      ->capture_default_str();
+}
+
+}  // namespace dgsam

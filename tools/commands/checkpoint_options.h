@@ -1,0 +1,16 @@
+// The flags that commands on checkpoints share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "tools/train/checkpoint.h"
+
+namespace dgsam {
+
+/// Which data the checkpoint is looked at with.
+void add_data_options(CLI::App& command, DataChoice& data);
+/// Where its network runs. `precision` is the help text of that flag.
+void add_place_options(CLI::App& command, NetworkPlace& place, const std::string& precision);
+
+}  // namespace dgsam
