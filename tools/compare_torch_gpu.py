@@ -274,6 +274,8 @@ def print_result(result):
         memory = side["device_mb"] if side["device_mb"] is not None else side["peak_rss_mb"]
         text = (f"  {name:9} {side['median_ms']:9.2f} ms ({side['best_ms']:.2f}) {side['images_per_second']:9.1f} "
                 f"images/s {memory:8.0f} MB")
+        if "kernels_per_step" in side:
+            text += f", {side['kernels_per_step']} kernels"
         if name == "dgsam":
             text += f", {100 * side['roofline_ms'] / side['median_ms']:.0f}% of the roofline"
         else:
@@ -307,6 +309,10 @@ def goals(results):
             ("bf16 DGSAM against the strongest compiled PyTorch, times as fast", ratio(compiled, dgsam), 1.3, "at least"),
             ("bf16 ERM, share of the roofline", ratio(value("bf16", "erm", "dgsam", "roofline_ms"), erm), 0.6,
              "at least"),
+            ("bf16 DGSAM, ms per step", dgsam, 14.5, "at most"),
+            ("bf16 ERM, ms per step", erm, 10.7, "at most"),
+            ("TF32 ERM, ms per step", time_of("tf32", "erm"), 21, "at most"),
+            ("bf16 SAM, ms per step", sam, 22, "at most"),
             ("bf16 SAM, times our ERM step", ratio(sam, erm), 2.05, "at most"),
             ("bf16 DGSAM, times our ERM step", ratio(dgsam, erm), 1.45, "at most"),
             *((f"bf16 {name.upper()}, share of norms, ascents and update",

@@ -3,7 +3,8 @@
 # DGSAM on real photographs in four styles, each style left out once, five trials: 60 runs, their sharpness, landscapes,
 # worst mistakes, tables and a report. About an hour on 2 fast cores. Stopped at any point, it goes on from there.
 #
-#   tools/study.sh                     everything, into demo/study; what docs/study shows is copied there with --publish
+#   tools/study.sh                     everything, into demo/study
+#   tools/study.sh --publish           and copies what docs/study shows to docs/study
 #   tools/study.sh --out /tmp/s --trials 1 --steps 10 --images 8      a look at whether it works: minutes
 #   tools/study.sh --jobs 8            so many runs at once, each on one core [the number of cores]
 set -euo pipefail
@@ -23,7 +24,7 @@ while [ $# -gt 0 ]; do
     --images) images="$2"; shift 2 ;;
     --jobs) jobs="$2"; shift 2 ;;
     --publish) publish=yes; shift ;;
-    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "study.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
   esac
 done
@@ -85,4 +86,12 @@ for algorithm in erm sam dgsam; do
   build/tools/bench step --model resnet18 --image-size 32 --batch-size 16 --domains 3 --algorithm "$algorithm" \
     --threads 1 --warmup 3 --steps 20
 done | tee "$out/steps.txt"
+if [ "$publish" = yes ]; then
+  mkdir -p docs/study
+  cp "$out/tables.md" "$out/report.txt" "$out/steps.txt" "$out/sweep/report.html" "$out"/figures/all-unseen-domains-*.svg docs/study/
+  tail -n +"$(grep -n '^Mean over checkpoints' "$out/sharpness.txt" | cut -d : -f 1)" "$out/sharpness.txt" >docs/study/sharpness.txt
+  for algorithm in erm sam dgsam; do
+    cp "$out/sweep/folder-$algorithm-2-photo-t0-h0/run/last.landscape.svg" "docs/study/landscape-$algorithm.svg"
+  done
+fi
 phase "Done. Open $PWD/$out/sweep/report.html in a browser."
