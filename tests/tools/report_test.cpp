@@ -182,9 +182,10 @@ TEST_CASE("charts become SVG files of their own, named by heading and title, wit
     CAPTURE(name);
     CHECK(nesting_error(svg) == "");
     CHECK(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 "));
-    for (const char* const part : {">ERM</text>", ">DGSAM</text>", "--c1: ", "prefers-color-scheme: dark"}) {
+    for (const char* const part : {">ERM</text>", "--c1: ", "prefers-color-scheme: dark"}) {
       CHECK_MESSAGE(contains(svg, part), part);
     }
+    if (name.find("photo") == std::string::npos) CHECK(contains(svg, ">DGSAM</text>"));  // which has no run there
   }
   CHECK(write_figures(folder.path() / "figures", input) == charts);
   CHECK(std::filesystem::exists(folder.path() / "figures" / "unseen-domain-photo-training-loss-by-step.svg"));

@@ -61,10 +61,12 @@ std::map<std::string, std::string> svg_figures(const std::string& html, const st
     const std::string title = between(html, at, "aria-label=\"", "\""), name = file_words(section + " " + title);
     std::string file = name + ".svg";
     for (int number = 2; figures.contains(file); ++number) file = name + "-" + std::to_string(number) + ".svg";
+    const std::string body = html.substr(tag_end + 1, end - tag_end - 1);
+    const bool named = !labels.empty() && body.find(">" + escaped(labels.front()) + "</text>") != std::string::npos;
     figures[file] = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + svg_number(width) + " " +
-                    svg_number(height + kKeyHeight) + "\" role=\"img\" aria-label=\"" + title + "\">\n<style>" +
-                    std::string(kReportStyle) + "</style>\n" + html.substr(tag_end + 1, end - tag_end - 1) +
-                    key_of(labels, height + kKeyHeight / 2) + closing + "\n";
+                    svg_number(height + (named ? 0 : kKeyHeight)) + "\" role=\"img\" aria-label=\"" + title +
+                    "\">\n<style>" + std::string(kReportStyle) + "svg { font-family: sans-serif; }\n</style>\n" + body +
+                    (named ? "" : key_of(labels, height + kKeyHeight / 2)) + closing + "\n";
   }
   return figures;
 }
