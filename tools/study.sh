@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The study of docs/study: does DGSAM lower the sharpness of single domains against SAM, and at what cost? ERM, SAM and
 # DGSAM on real photographs in four styles, each style left out once, five trials: 60 runs, their sharpness, landscapes,
-# worst mistakes, tables and a report. About an hour on 2 fast cores. Stopped at any point, it goes on from there.
+# worst mistakes, tables and a report. An hour and a half on 2 cores of 2019. Stopped at any point, it goes on from there.
 #
 #   tools/study.sh                     everything, into demo/study
 #   tools/study.sh --publish           and copies what docs/study shows to docs/study

@@ -57,11 +57,12 @@ std::map<std::string, std::string> svg_figures(const std::string& html, const st
     const std::size_t end = html.find(closing, at), tag_end = html.find('>', at), under = html.rfind(heading, at);
     double width = 0, height = 0;
     if (std::sscanf(html.c_str() + at + opening.size(), "%lf %lf", &width, &height) != 2) continue;
+    const std::string body = html.substr(tag_end + 1, end - tag_end - 1);
+    if (body.find("class=\"field\"") != std::string::npos) continue;  // a landscape
     const std::string section = under == std::string::npos ? "" : between(html, under, heading, "</h2>");
     const std::string title = between(html, at, "aria-label=\"", "\""), name = file_words(section + " " + title);
     std::string file = name + ".svg";
     for (int number = 2; figures.contains(file); ++number) file = name + "-" + std::to_string(number) + ".svg";
-    const std::string body = html.substr(tag_end + 1, end - tag_end - 1);
     const bool named = !labels.empty() && body.find(">" + escaped(labels.front()) + "</text>") != std::string::npos;
     figures[file] = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + svg_number(width) + " " +
                     svg_number(height + (named ? 0 : kKeyHeight)) + "\" role=\"img\" aria-label=\"" + title +
