@@ -34,9 +34,10 @@ export OMP_WAIT_POLICY=passive # runs side by side must not spin for each other'
 started=$(date +%s)
 phase() { printf '\n[%d s] %s\n' "$(($(date +%s) - started))" "$*"; }
 
-phase "1/8 Building dgsam-run"
-if [ ! -f build/build.ninja ]; then cmake --preset release >/dev/null; fi
-NINJA_STATUS="[%p, %e s] " ninja -C build dgsam-run
+phase "1/8 What it needs from Debian, and building"
+tools/setup.sh
+cmake --preset release >/dev/null
+NINJA_STATUS="[%p, %e s] " ninja -C build dgsam-run bench
 mkdir -p "$out"
 run="$out/dgsam-run"
 if [ ! -x "$run" ]; then cp build/tools/dgsam-run "$run"; fi # one binary for the whole study, whatever is built meanwhile
@@ -53,11 +54,12 @@ phase "3/8 Backbone: ResNet-18 on plain images, batch norm with batch statistics
   --augment none --algorithm erm --freeze-bn off --batch-size 96 --steps 300 --lr 1e-3 --eval-every 300 \
   --sharpness-images 0 --seed 0 --resume --out "$out/backbone"
 
+fine_tuning=(--data-dir "$out/data/styled_fashion" --model resnet18 --weights "$out/backbone/last.safetensors"
+  --image-size 32 --augment none --batch-size 16 --steps "$steps" --lr 2e-4 --eval-every "$steps" --threads 1)
+
 phase "4/8 Runs: 3 methods x 4 styles left out x $trials trials"
 "$run" sweep launch --datasets folder --algorithms erm,sam,dgsam --test-envs all --trials "$trials" --grid defaults \
-  --jobs "$jobs" --out "$out/sweep" -- --data-dir "$out/data/styled_fashion" --model resnet18 \
-  --weights "$out/backbone/last.safetensors" --image-size 32 --augment none --batch-size 16 --steps "$steps" --lr 2e-4 \
-  --eval-every "$steps" --threads 1
+  --jobs "$jobs" --out "$out/sweep" -- "${fine_tuning[@]}"
 
 phase "5/8 Sharpness of every checkpoint, domain by domain"
 checkpoints=("$out"/sweep/*/run/last.safetensors)
@@ -67,9 +69,7 @@ printf '%s\0' "${checkpoints[@]}" | xargs -0 -n 1 -P "$jobs" "${sharpness[@]}" >
 
 phase "6/8 Other radii rho, one trial"
 rho=("$run" ablate --out "$out/rho")
-"${rho[@]}" --vary rho --rho 0.05,0.025,0.1 --baselines erm,sam --trials 1 --jobs "$jobs" -- \
-  --data-dir "$out/data/styled_fashion" --model resnet18 --weights "$out/backbone/last.safetensors" --image-size 32 \
-  --augment none --batch-size 16 --steps "$steps" --lr 2e-4 --eval-every "$steps" --threads 1
+"${rho[@]}" --vary rho --rho 0.05,0.025,0.1 --baselines erm,sam --trials 1 --jobs "$jobs" -- "${fine_tuning[@]}"
 "${rho[@]}" --format markdown >"$out/rho.md"
 
 phase "7/8 Landscapes and worst mistakes of the first trial, photo left out"
