@@ -187,7 +187,7 @@ TEST_CASE("charts become SVG files of their own, named by heading and title, wit
     }
     if (name.find("photo") == std::string::npos) CHECK(contains(svg, ">DGSAM</text>"));  // which has no run there
   }
-  CHECK(write_figures(folder.path() / "figures", input) == charts);
+  CHECK(write_figures(folder.path() / "figures", page, {"ERM", "DGSAM"}) == charts);
   CHECK(std::filesystem::exists(folder.path() / "figures" / "unseen-domain-photo-training-loss-by-step.svg"));
 }
 
@@ -220,8 +220,8 @@ TEST_CASE("a page that cannot be written is an error that names its path") {
   const TemporaryFolder folder;
   const ReportInput input = read_runs({make_run(folder.path(), "a", "erm", "0")});
   const fs::path path = folder.path() / "none" / "report.html";
-  CHECK(contains(error_of([&] { write_report(path, input); }), path.string()));
-  write_report(folder.path() / "report.html", input);
+  CHECK(contains(error_of([&] { write_report(path, html_report(input)); }), path.string()));
+  write_report(folder.path() / "report.html", html_report(input));
   CHECK(fs::file_size(folder.path() / "report.html") == html_report(input).size());
 }
 

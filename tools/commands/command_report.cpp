@@ -8,6 +8,7 @@
 #include "tools/late_progress.h"
 #include "tools/report/report.h"
 #include "tools/report/report_figures.h"
+#include "tools/report/report_groups.h"
 #include "tools/report/report_mistakes.h"
 
 namespace dgsam {
@@ -97,12 +98,14 @@ void add_report_command(CLI::App& app) {
     input.commands = options->commands;
     input.images = options->samples;
     if (!options->samples.empty()) input.samples = sample_images(options->samples, options->sample_count);
+    const std::string page = html_report(input);
     if (!out.empty()) {
-      write_report(out, input);
+      write_report(out, page);
       std::printf("Report: %s\n", out.c_str());
     }
     if (!options->figures.empty()) {
-      std::printf("Figures: %zu in %s\n", write_figures(options->figures, input), options->figures.c_str());
+      std::printf("Figures: %zu in %s\n", write_figures(options->figures, page, labels_of(input)),
+                  options->figures.c_str());
     }
   });
 }

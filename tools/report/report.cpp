@@ -176,9 +176,6 @@ std::string html_report(const ReportInput& input) {
   return Page(input).html();
 }
 
-void write_report(const std::filesystem::path& path, const ReportInput& input) {
-  const std::string page = html_report(input);
-  write_atomically(path.string(), page);
-}
+void write_report(const std::filesystem::path& path, const std::string& html) { write_atomically(path.string(), html); }
 
 }  // namespace dgsam

@@ -107,8 +107,9 @@ ReportInput read_runs(const std::vector<std::filesystem::path>& directories,
 /// or the runs have different domains.
 std::string html_report(const ReportInput& input);
 
-/// html_report() into a file, which is replaced at once. Throws Error naming the path when it cannot be written.
-void write_report(const std::filesystem::path& path, const ReportInput& input);
+/// A page of html_report() into a file, which is replaced at once. Throws Error naming the path when it cannot be
+/// written.
+void write_report(const std::filesystem::path& path, const std::string& html);
 
 /// The tables of the report for a terminal: one per unseen domain, then averages when there are several, and the paired
 /// differences. Throws Error as html_report() does.

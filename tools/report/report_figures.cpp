@@ -4,7 +4,6 @@
 #include <cstdio>
 
 #include "engine/io/atomic_file.h"
-#include "tools/report/report_groups.h"
 #include "tools/report/report_style.h"
 #include "tools/report/report_svg.h"
 
@@ -72,9 +71,10 @@ std::map<std::string, std::string> svg_figures(const std::string& html, const st
   return figures;
 }
 
-std::size_t write_figures(const std::filesystem::path& folder, const ReportInput& input) {
+std::size_t write_figures(const std::filesystem::path& folder, const std::string& html,
+                          const std::vector<std::string>& labels) {
   std::filesystem::create_directories(folder);
-  const std::map<std::string, std::string> figures = svg_figures(html_report(input), labels_of(input));
+  const std::map<std::string, std::string> figures = svg_figures(html, labels);
   for (const auto& [file, svg] : figures) write_atomically((folder / file).string(), svg);
   return figures.size();
 }

@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "tools/report/report.h"
-
 namespace dgsam {
 
 /// Every chart of a page of html_report(), as a complete SVG file with the page's colours, light and dark, and, where
@@ -16,6 +14,7 @@ namespace dgsam {
 std::map<std::string, std::string> svg_figures(const std::string& html, const std::vector<std::string>& labels);
 
 /// Writes them into `folder`, which is made if need be; returns how many there are.
-std::size_t write_figures(const std::filesystem::path& folder, const ReportInput& input);
+std::size_t write_figures(const std::filesystem::path& folder, const std::string& html,
+                          const std::vector<std::string>& labels);
 
 }  // namespace dgsam

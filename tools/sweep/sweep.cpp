@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
-#include <cstring>
 
 #include "data/splits.h"
 #include "engine/core/check.h"
