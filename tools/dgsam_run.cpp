@@ -3,9 +3,12 @@
 #include <cstdio>
 #include <exception>
 
-#include "tools/command_line.h"
 #include "tools/commands/commands.h"
-#include "tools/stop_signal.h"
+#include "tools/terminal/command_line.h"
+#ifdef DGSAM_HAVE_LAB
+#include "tools/lab/commands/lab_commands.h"
+#endif
+#include "tools/terminal/stop_signal.h"
 
 int main(int argc, char** argv) {
   // A write beyond a file-size limit is then an error like a full disk, and told like one.
@@ -24,17 +27,19 @@ int main(int argc, char** argv) {
   dgsam::add_train_command(app);
   dgsam::add_eval_command(app);
   dgsam::add_predict_command(app);
-  dgsam::add_landscape_command(app);
   dgsam::add_sharpness_command(app);
-  dgsam::add_report_command(app);
-  dgsam::add_sweep_command(app);
-  dgsam::add_ablate_command(app);
-  dgsam::add_collect_command(app);
   dgsam::add_data_command(app);
   dgsam::add_weights_command(app);
-  dgsam::add_toy_command(app);
   dgsam::add_gradcheck_command(app);
   dgsam::add_info_command(app);
+#ifdef DGSAM_HAVE_LAB
+  dgsam::add_sweep_command(app);
+  dgsam::add_collect_command(app);
+  dgsam::add_report_command(app);
+  dgsam::add_landscape_command(app);
+  dgsam::add_ablate_command(app);
+  dgsam::add_toy_command(app);
+#endif
   try {
     app.parse(argc, argv);
     return 0;

@@ -4,8 +4,8 @@
 #include <memory>
 #include <utility>
 
-#include "analysis/loss.h"
 #include "engine/make_backend.h"
+#include "optim/analysis/loss.h"
 #include "tests/optim/quadratics.h"
 
 namespace dgsam {

@@ -1,4 +1,4 @@
-#include "analysis/hessian.h"
+#include "optim/analysis/hessian.h"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "analysis/symmetric_eigen.h"
+#include "optim/analysis/symmetric_eigen.h"
 #include "tests/analysis/analysis_support.h"
 #include "tests/models/networks.h"
 #include "tests/temporary_folder.h"

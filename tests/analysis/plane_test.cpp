@@ -1,5 +1,5 @@
 // Planes on quadratics, whose losses have closed forms, and directions on a layout like a network's.
-#include "analysis/plane.h"
+#include "optim/analysis/plane.h"
 
 #include <doctest/doctest.h>
 

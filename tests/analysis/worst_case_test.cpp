@@ -1,4 +1,4 @@
-#include "analysis/worst_case.h"
+#include "optim/analysis/worst_case.h"
 
 #include <doctest/doctest.h>
 

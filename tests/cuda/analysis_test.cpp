@@ -1,10 +1,10 @@
 // Worst cases and curvature of a network's loss through the CUDA kernels: the CPU's figures.
 #include <doctest/doctest.h>
 
-#include "analysis/hessian.h"
-#include "analysis/worst_case.h"
 #include "engine/cpu/make_cpu_backend.h"
 #include "engine/cuda/cuda_kernel_backend.h"
+#include "optim/analysis/hessian.h"
+#include "optim/analysis/worst_case.h"
 #include "tests/cuda/network_training.h"
 #include "tools/train/batches.h"
 

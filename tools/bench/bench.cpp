@@ -16,11 +16,11 @@
 #include "engine/make_backend.h"
 #include "models/parameters.h"
 #include "optim/program_gradient.h"
-#include "tools/bench/peaks.h"
-#include "tools/bench/profile_table.h"
-#include "tools/bench/step_work.h"
+#include "tools/profile/peaks.h"
+#include "tools/profile/profile_table.h"
+#include "tools/profile/step_work.h"
+#include "tools/terminal/versions.h"
 #include "tools/train/train_config.h"
-#include "tools/versions.h"
 
 namespace dgsam {
 namespace {

@@ -4,9 +4,9 @@
 #include "data/datasets.h"
 #include "engine/core/check.h"
 #include "tools/commands/commands.h"
-#include "tools/dataset_check.h"
-#include "tools/dataset_stats.h"
-#include "tools/progress.h"
+#include "tools/dataset/dataset_check.h"
+#include "tools/dataset/dataset_stats.h"
+#include "tools/terminal/progress.h"
 
 namespace dgsam {
 

@@ -7,7 +7,7 @@
 #include "data/image_folder.h"
 #include "data/import.h"
 #include "tools/commands/commands.h"
-#include "tools/late_progress.h"
+#include "tools/terminal/late_progress.h"
 
 namespace dgsam {
 namespace {

@@ -5,7 +5,7 @@
 #include "data/mnist_domains.h"
 #include "data/styled_fashion.h"
 #include "tools/commands/commands.h"
-#include "tools/late_progress.h"
+#include "tools/terminal/late_progress.h"
 
 namespace dgsam {
 namespace {

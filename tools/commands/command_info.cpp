@@ -4,9 +4,9 @@
 
 #include "engine/core/check.h"
 #include "engine/make_backend.h"
-#include "tools/bench/peaks.h"
 #include "tools/commands/commands.h"
-#include "tools/versions.h"
+#include "tools/profile/peaks.h"
+#include "tools/terminal/versions.h"
 
 namespace dgsam {
 

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "tools/commands/commands.h"
-#include "tools/report/report.h"
+#include "tools/lab/report/report.h"
 #include "tools/train/trainer.h"
 
 namespace dgsam {

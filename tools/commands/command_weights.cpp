@@ -8,7 +8,7 @@
 #include "models/known_weights.h"
 #include "models/parameters.h"
 #include "tools/commands/commands.h"
-#include "tools/weights.h"
+#include "tools/commands/weights.h"
 
 namespace dgsam {
 

@@ -8,18 +8,12 @@ namespace dgsam {
 void add_train_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_predict_command(CLI::App& app);
-void add_landscape_command(CLI::App& app);
 void add_sharpness_command(CLI::App& app);
-void add_report_command(CLI::App& app);
-void add_collect_command(CLI::App& app);
-void add_sweep_command(CLI::App& app);
-void add_ablate_command(CLI::App& app);
 void add_data_command(CLI::App& app);
 void add_data_check_commands(CLI::App& data);
 void add_data_import_command(CLI::App& data);
 void add_data_make_command(CLI::App& data);
 void add_weights_command(CLI::App& app);
-void add_toy_command(CLI::App& app);
 void add_gradcheck_command(CLI::App& app);
 void add_info_command(CLI::App& app);
 

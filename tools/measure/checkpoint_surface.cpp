@@ -7,7 +7,7 @@
 #include "data/datasets.h"
 #include "data/splits.h"
 #include "models/parameters.h"
-#include "tools/progress.h"
+#include "tools/terminal/progress.h"
 
 namespace dgsam {
 

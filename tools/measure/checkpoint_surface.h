@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "tools/measure/domain_losses.h"
 #include "tools/train/checkpoint.h"
+#include "tools/train/domain_losses.h"
 
 namespace dgsam {
 

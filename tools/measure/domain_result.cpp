@@ -7,7 +7,7 @@
 #include <numeric>
 #include <utility>
 
-#include "tools/text_columns.h"
+#include "tools/terminal/text_columns.h"
 
 namespace dgsam {
 

@@ -5,7 +5,7 @@
 
 #include "data/datasets.h"
 #include "tools/measure/domain_result.h"
-#include "tools/progress.h"
+#include "tools/terminal/progress.h"
 
 namespace dgsam {
 

@@ -1,7 +1,7 @@
 #include "tools/measure/measurement_file.h"
 
 #include "engine/io/atomic_file.h"
-#include "tools/command_line.h"
+#include "tools/terminal/command_line.h"
 
 namespace dgsam {
 

@@ -7,7 +7,7 @@
 
 #include "tools/measure/checkpoint_surface.h"
 #include "tools/measure/sharpness_report.h"
-#include "tools/progress.h"
+#include "tools/terminal/progress.h"
 
 namespace dgsam {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "analysis/hessian.h"
-#include "analysis/worst_case.h"
+#include "optim/analysis/hessian.h"
+#include "optim/analysis/worst_case.h"
 
 namespace dgsam {
 

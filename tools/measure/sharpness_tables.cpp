@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "tools/measure/sharpness_report.h"
-#include "tools/text_columns.h"
+#include "tools/terminal/text_columns.h"
 
 namespace dgsam {
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "optim/swad.h"
-#include "tools/progress.h"
+#include "tools/terminal/progress.h"
 
 namespace dgsam {
 

@@ -7,9 +7,9 @@
 #include "data/datasets.h"
 #include "engine/make_backend.h"
 #include "models/parameters.h"
-#include "tools/progress.h"
+#include "tools/terminal/progress.h"
+#include "tools/terminal/versions.h"
 #include "tools/train/memory_need.h"
-#include "tools/versions.h"
 
 namespace dgsam {
 

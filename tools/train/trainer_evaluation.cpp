@@ -5,15 +5,15 @@
 #include <limits>
 #include <numeric>
 
-#include "tools/bench/peaks.h"
-#include "tools/bench/profile_table.h"
-#include "tools/measure/sharpness.h"
-#include "tools/progress.h"
-#include "tools/stop_signal.h"
+#include "tools/profile/peaks.h"
+#include "tools/profile/profile_table.h"
+#include "tools/terminal/progress.h"
+#include "tools/terminal/stop_signal.h"
+#include "tools/terminal/versions.h"
 #include "tools/train/batch_statistics.h"
+#include "tools/train/one_step_sharpness.h"
 #include "tools/train/tensorboard.h"
 #include "tools/train/trainer.h"
-#include "tools/versions.h"
 
 namespace dgsam {
 

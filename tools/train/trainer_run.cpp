@@ -3,11 +3,11 @@
 #include <numeric>
 
 #include "models/parameters.h"
-#include "tools/progress.h"
-#include "tools/stop_signal.h"
+#include "tools/terminal/progress.h"
+#include "tools/terminal/stop_signal.h"
+#include "tools/terminal/versions.h"
 #include "tools/train/tensorboard.h"
 #include "tools/train/trainer.h"
-#include "tools/versions.h"
 
 namespace dgsam {
 

@@ -1,0 +1,255 @@
+#include "tools/lab/report/report.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "engine/core/check.h"
+#include "tests/lab/report_run.h"
+#include "tools/lab/drawing/svg.h"
+#include "tools/lab/report/report_chart.h"
+#include "tools/lab/report/report_figures.h"
+#include "tools/lab/report/report_findings.h"
+#include "tools/lab/report/report_tables.h"
+
+namespace dgsam {
+
+namespace fs = std::filesystem;
+
+TEST_CASE("a run directory is read into the figures of the report") {
+  const TemporaryFolder folder;
+  const ReportInput input = read_runs({make_run(folder.path(), "a", "dgsam", "0")});
+  REQUIRE(input.runs.size() == 1);
+  const ReportRun& run = input.runs[0];
+  CHECK(run.label == "DGSAM");
+  CHECK(run.domains == std::vector<std::string>{"art", "photo", "sketch"});
+  CHECK(run.unseen == 0);
+  CHECK(run.steps == std::vector<int>{0, 1, 2, 3});
+  CHECK(run.loss[1] == 1.5);
+  CHECK(std::isnan(run.loss[2]));
+  REQUIRE(run.evaluations.size() == 2);
+  CHECK(run.evaluations[1].step == 4);
+  CHECK(unseen_accuracy(run, run.evaluations[1].accuracy) == 0.5);
+  CHECK(source_accuracy(run, run.evaluations[1].accuracy) == doctest::Approx(0.8));
+  CHECK(std::isnan(run.evaluations[1].accuracy.in[1]));
+  CHECK(source_sharpness(run) == 0.5);
+  CHECK(std::isnan(run.sharpness[0]));
+  CHECK(run.peak_mb == 345.6);
+  CHECK(run.versions == std::vector<std::pair<std::string, std::string>>{{"oneDNN", "2.7"}});
+  CHECK(run.settings[2] == std::pair<std::string, std::string>{"adam.beta1", "0.9"});
+}
+
+TEST_CASE("the unseen domain may be an index, a name or none") {
+  const TemporaryFolder folder;
+  CHECK(read_runs({make_run(folder.path(), "a", "erm", "\"sketch\"")}).runs[0].unseen == 2);
+  CHECK(read_runs({make_run(folder.path(), "b", "erm", "\"none\"")}).runs[0].unseen == -1);
+  CHECK(read_runs({make_run(folder.path(), "c", "erm", "null")}).runs[0].unseen == -1);
+  CHECK(contains(error_of([&] { read_runs({make_run(folder.path(), "d", "erm", "3")}); }), "there are 3 domains"));
+  CHECK(contains(error_of([&] { read_runs({make_run(folder.path(), "e", "erm", "\"cat\"")}); }), "\"cat\" is not one"));
+}
+
+TEST_CASE("runs that share method and unseen domain are told apart by their directories") {
+  const TemporaryFolder folder;
+  const ReportInput input =
+      read_runs({make_run(folder.path(), "seed0", "sam", "0"), make_run(folder.path(), "seed1", "sam", "0") / "",
+                 make_run(folder.path(), "x", "sam", "1")});
+  CHECK(input.runs[0].label == "SAM (seed0)");
+  CHECK(input.runs[1].label == "SAM (seed1)");
+  CHECK(input.runs[2].label == "SAM");
+}
+
+TEST_CASE("a missing or malformed file is an error that names the file and the line") {
+  const TemporaryFolder folder;
+  const fs::path run = make_run(folder.path(), "a", "erm", "0");
+  const auto error = [&] { return error_of([&] { read_runs({run}); }); };
+
+  write_bytes(run / "metrics.jsonl", "{\"step\":0,\"loss\":2.0}\n{\"step\":1,\"los\n");
+  CHECK(contains(error(), (run / "metrics.jsonl").string() + ":2 is not a JSON object: {\"step\":1,\"los"));
+  write_bytes(run / "metrics.jsonl", "{\"step\":0,\"loss\":\"high\"}\n");
+  CHECK(contains(error(), "metrics.jsonl:1: \"loss\" is \"high\", not a number"));
+  write_bytes(run / "metrics.jsonl", "{\"step\":0,\"loss\":1}\n");
+  write_bytes(run / "results.jsonl", "{\"env0_in_acc\":0.5}\n");
+  CHECK(contains(error(), "results.jsonl:1 has no whole number \"step\""));
+  write_bytes(run / "results.jsonl", "");
+  CHECK(error().empty());
+  write_bytes(run / "summary.json", "[]");
+  CHECK(contains(error(), "summary.json is not a JSON object: []"));
+  write_bytes(run / "summary.json", R"({"algorithm": "erm", "domains": []})");
+  CHECK(contains(error(), "summary.json has no list of names \"domains\""));
+  fs::remove(run / "summary.json");
+  CHECK(contains(error(), "summary.json cannot be read"));
+}
+
+TEST_CASE("the terminal table shows each figure once, in aligned columns") {
+  const TemporaryFolder folder;
+  const std::string text =
+      text_table(read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "dgsam", "0")}));
+  CHECK(text ==
+        "Unseen domain: art     ERM   DGSAM\n"
+        "Accuracy, %\n"
+        "  art, unseen         50.0    50.0\n"
+        "  photo               70.0    70.0\n"
+        "  sketch              90.0    90.0\n"
+        "  mean of sources     80.0    80.0\n"
+        "One-step sharpness\n"
+        "  photo              0.250   0.250\n"
+        "  sketch             0.750   0.750\n"
+        "  mean of sources    0.500   0.500\n"
+        "  total of sources   0.300   0.300\n"
+        "Cost of one run\n"
+        "  seconds             12.3    12.3\n"
+        "  domain gradients      12      12\n"
+        "  peak memory, MB      346     346\n");
+}
+
+TEST_CASE("with several unseen domains the averages need a run for each") {
+  const TemporaryFolder folder;
+  const ReportInput input =
+      read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "erm", "1"),
+                 make_run(folder.path(), "c", "sam", "0"), make_run(folder.path(), "d", "sam", "null")});
+  CHECK(experiments_of(input).size() == 3);
+  const std::vector<Experiment> experiments = averaged_experiments(input);
+  REQUIRE(experiments.size() == 2);
+  CHECK(experiments[0].unseen == "art");
+  CHECK(experiments[0].methods.size() == 2);
+  CHECK(experiments[1].unseen == "photo");
+
+  const Table table = average_table(input);
+  CHECK(table.columns == std::vector<std::string>{"ERM", "SAM"});
+  const std::vector<TableRow>& unseen = table.groups[0].rows;
+  CHECK(unseen[0].cells == std::vector<std::string>{"50.0", "50.0"});
+  CHECK(unseen[1].cells == std::vector<std::string>{"95.0", "–"});
+  CHECK(unseen[2].cells == std::vector<std::string>{"72.5", "–"});
+  CHECK(table.groups[1].rows[0].cells[0] == "72.5");  // ((0.7 + 0.9) / 2 + (0.4 + 0.9) / 2) / 2
+  CHECK(table.groups[3].rows[1].cells[0] == "12");
+  CHECK(contains(text_table(input), "\nAverage over 2 unseen domains"));
+}
+
+TEST_CASE("the headline states the numbers of every method") {
+  const TemporaryFolder folder;
+  const ReportInput input =
+      read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "sam", "0")});
+  const std::string text = headline(input);
+  CHECK(contains(text, "On the unseen domain art the accuracy is 50.0\u00a0% for ERM and 50.0\u00a0% for SAM."));
+  CHECK(contains(text, "on average 0.500 for ERM and 0.500 for SAM."));
+  CHECK(contains(text, "single run"));
+}
+
+TEST_CASE("the page is well formed, needs no network and no script, and shows everything given") {
+  const TemporaryFolder folder;
+  ReportInput input =
+      read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "dgsam", "0"),
+                 make_run(folder.path(), "c", "erm", "1"), make_run(folder.path(), "d", "erm", "\"none\"")});
+  input.title = "A title";
+  input.explanation = "What was done.";
+  input.commands = {"dgsam-run train --out here"};
+  input.samples = {{"art", {{'M', 'a', 'n'}, {'M', 'a'}, {'M'}}}};
+  const std::string page = html_report(input);
+  CHECK(nesting_error(page) == "");
+  CHECK_FALSE(contains(page, "<script"));
+  CHECK_FALSE(contains(page, "http"));
+  CHECK_FALSE(contains(page, "nan"));
+  for (const std::string part :
+       {"<html lang=\"en\">", "<title>A title</title>", "What was done.", "dgsam-run train --out here", "oneDNN",
+        "adam.beta1", "Unseen domain: art", "Unseen domain: photo", "No domain left out", "prefers-color-scheme: dark",
+        "base64,TWFu\"", "base64,TWE=\"", "base64,TQ==\"", "alt=\"art, sample 2 of 3\"",
+        "<title>DGSAM, step 4: 50.0</title>", "<title>ERM, sketch: 0.750</title>"}) {
+    CAPTURE(part);
+    CHECK(contains(page, part));
+  }
+}
+
+TEST_CASE("charts become SVG files of their own, named by heading and title, with a key and the page's colours") {
+  const TemporaryFolder folder;
+  const ReportInput input =
+      read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "dgsam", "0"),
+                 make_run(folder.path(), "c", "erm", "1")});
+  const std::string page = html_report(input);
+  const std::map<std::string, std::string> figures = svg_figures(page, {"ERM", "DGSAM"});
+  REQUIRE(figures.contains("unseen-domain-art-training-loss-by-step.svg"));
+  std::size_t charts = 0;
+  for (std::size_t at = page.find("<svg viewBox=\"0 0"); at != std::string::npos;
+       at = page.find("<svg viewBox=\"0 0", at + 1)) {
+    ++charts;
+  }
+  CHECK(figures.size() == charts);
+  for (const auto& [name, svg] : figures) {
+    CAPTURE(name);
+    CHECK(nesting_error(svg) == "");
+    CHECK(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 "));
+    for (const char* const part : {">ERM</text>", "--c1: ", "prefers-color-scheme: dark"}) {
+      CHECK_MESSAGE(contains(svg, part), part);
+    }
+    if (name.find("photo") == std::string::npos) CHECK(contains(svg, ">DGSAM</text>"));  // which has no run there
+  }
+  CHECK(write_figures(folder.path() / "figures", page, {"ERM", "DGSAM"}) == charts);
+  CHECK(std::filesystem::exists(folder.path() / "figures" / "unseen-domain-photo-training-loss-by-step.svg"));
+}
+
+TEST_CASE("text from outside cannot become markup") {
+  const TemporaryFolder folder;
+  const std::string hostile = "<b onclick='x'>\"&";
+  ReportInput input = read_runs({make_run(folder.path(), "a", "erm", "0")});
+  input.title = input.explanation = hostile;
+  input.commands = {hostile};
+  input.samples = {{hostile, {{1}}}};
+  ReportRun& run = input.runs[0];
+  run.label = run.domains[0] = run.domains[1] = hostile;
+  run.settings = run.versions = {{hostile, hostile}};
+  const std::string page = html_report(input);
+  CHECK_FALSE(contains(page, "<b onclick"));
+  CHECK_FALSE(contains(page, "onclick='"));
+  CHECK(contains(page, "&lt;b onclick=&#39;x&#39;&gt;&quot;&amp;"));
+  CHECK(nesting_error(page) == "");
+}
+
+TEST_CASE("a report without runs, or of different data sets, is refused") {
+  const TemporaryFolder folder;
+  CHECK(contains(error_of([] { html_report({}); }), "at least one run"));
+  ReportInput input = read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "sam", "0")});
+  input.runs[1].domains.back() = "clipart";
+  CHECK(contains(error_of([&] { text_table(input); }), "different domains"));
+}
+
+TEST_CASE("a page that cannot be written is an error that names its path") {
+  const TemporaryFolder folder;
+  const ReportInput input = read_runs({make_run(folder.path(), "a", "erm", "0")});
+  const fs::path path = folder.path() / "none" / "report.html";
+  CHECK(contains(error_of([&] { write_report(path, html_report(input)); }), path.string()));
+  write_report(folder.path() / "report.html", html_report(input));
+  CHECK(fs::file_size(folder.path() / "report.html") == html_report(input).size());
+}
+
+TEST_CASE("ticks are round numbers inside the range") {
+  CHECK(round_ticks(0, 200, 4) == std::vector<double>{0, 50, 100, 150, 200});
+  CHECK(round_ticks(13, 47, 5) == std::vector<double>{20, 30, 40});
+  const std::vector<double> small = round_ticks(-0.05, 0.31, 4);
+  REQUIRE(small.size() == 4);
+  CHECK(small[0] == doctest::Approx(0));
+  CHECK(small[3] == doctest::Approx(0.3));
+}
+
+TEST_CASE("smoothing keeps the mean of each window, the last one shorter") {
+  const Curve curve = smoothed({"x", 0, {0, 1, 2, 3, 4}, {1, 3, 5, 7, 10}}, 2);
+  CHECK(curve.x == std::vector<double>{0.5, 2.5, 4});
+  CHECK(curve.y == std::vector<double>{2, 6, 10});
+}
+
+TEST_CASE("charts of constant, single or missing values stay finite") {
+  for (const std::vector<double>& y : {std::vector<double>{2, 2}, {0, 0}, {kMissing, 3}, {-1e9, 1e9}}) {
+    const std::string svg = line_chart({"t", 1, true, {{"a", 0, {0, 5}, y}}});
+    CHECK(contains(svg, "<path class=\"line\""));
+    CHECK_FALSE(contains(svg, "nan"));
+    CHECK_FALSE(contains(svg, "inf"));
+  }
+  CHECK(contains(line_chart({"t", 1, true, {{"a", 0, {0}, {kMissing}}}}), "Nothing was measured"));
+  CHECK(contains(bar_chart({"t", {"g"}, {{"a", 0, {}, {kMissing}}}}), "Nothing was measured"));
+  CHECK(contains(bar_chart({"t", {"g", "h"}, {{"a", 0, {}, {-0.2, 0.1}}}}), "<title>a, g: -0.200</title>"));
+}
+
+}  // namespace dgsam
