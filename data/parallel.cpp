@@ -9,10 +9,12 @@
 #include <thread>
 #include <vector>
 
+#include "engine/core/limits.h"
+
 namespace dgsam {
 
 int thread_count(int threads) {
-  return threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  return threads > 0 ? threads : cpu_limits().threads();
 }
 
 void parallel_items(std::int64_t count, int threads, const std::function<void(std::int64_t)>& body,

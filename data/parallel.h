@@ -9,7 +9,7 @@ namespace dgsam {
 /// Called with (items done, items in all), always on the thread that started the work.
 using Progress = std::function<void(std::int64_t done, std::int64_t total)>;
 
-/// `threads`, or one per core for 0.
+/// `threads`, or for 0 as many as this process may run at once (engine/core/limits.h).
 int thread_count(int threads);
 
 /// Calls body(0) .. body(count - 1), each once, on `threads` threads (0: one per core). Reports progress about ten

@@ -9,7 +9,7 @@
 namespace dgsam {
 
 struct BackendOptions {
-  int threads = 0;      ///< CPU threads; 0: one per core of the affinity mask
+  int threads = 0;      ///< CPU threads; 0: as many as this process may run at once (engine/core/limits.h)
   bool onednn = true;   ///< CPU: use oneDNN where it was built; false: our own loops only
   bool measure = true;  ///< CUDA: choose the libraries' convolution algorithms by measurement; false: take their first
   bool tf32 = false;    ///< CUDA: f32 products may round their factors to TF32; the CPU keeps to f32

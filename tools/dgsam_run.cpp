@@ -9,8 +9,10 @@
 #include "tools/lab/commands/lab_commands.h"
 #endif
 #include "tools/terminal/stop_signal.h"
+#include "tools/terminal/waiting.h"
 
 int main(int argc, char** argv) {
+  dgsam::wait_politely(argv);
   // A write beyond a file-size limit is then an error like a full disk, and told like one.
   std::signal(SIGXFSZ, SIG_IGN);
   dgsam::set_command_line({argv, static_cast<std::size_t>(argc)});

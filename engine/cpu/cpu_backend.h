@@ -15,7 +15,7 @@
 namespace dgsam {
 
 struct CpuOptions {
-  int threads = 0;       ///< 0: one per core of the affinity mask
+  int threads = 0;       ///< 0: as many as this process may run at once (engine/core/limits.h)
   bool winograd = true;  ///< oneDNN, f32: 3x3 convolutions by F(4x4, 3x3); false: the direct sums
 };
 

@@ -1,12 +1,12 @@
 // Memory of the CPU backend and the copies. Big blocks are anonymous maps on 2 MiB boundaries with huge pages asked
 // for: fewer TLB misses, zero pages for free.
-#include <omp.h>
 #include <sys/mman.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <vector>
 
+#include "engine/core/limits.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/parallel.h"
 
@@ -58,7 +58,7 @@ class HostReadBack final : public ReadBack {
 }  // namespace
 
 CpuBackend::CpuBackend(const CpuOptions& options)
-    : threads_(options.threads > 0 ? options.threads : omp_get_num_procs()) {}
+    : threads_(options.threads > 0 ? options.threads : cpu_limits().threads()) {}
 
 void* CpuBackend::allocate(std::size_t bytes) {
   void* const address = bytes >= kHugePage ? map_huge(round_up(bytes, kHugePage)) : allocate_small(bytes);

@@ -20,6 +20,7 @@
 #include "tools/profile/profile_table.h"
 #include "tools/profile/step_work.h"
 #include "tools/terminal/versions.h"
+#include "tools/terminal/waiting.h"
 #include "tools/train/train_config.h"
 
 namespace dgsam {
@@ -344,6 +345,7 @@ void add_step_command(CLI::App& app, BenchOptions& options) {
 }  // namespace dgsam
 
 int main(int argc, char** argv) {
+  dgsam::wait_politely(argv);
   CLI::App app{"Benchmarks of dgsam on random data", "bench"};
   app.require_subcommand(1);
   dgsam::BenchOptions options;

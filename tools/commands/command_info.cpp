@@ -1,8 +1,8 @@
 #include <cstdio>
 #include <memory>
-#include <thread>
 
 #include "engine/core/check.h"
+#include "engine/core/limits.h"
 #include "engine/make_backend.h"
 #include "tools/commands/commands.h"
 #include "tools/profile/peaks.h"
@@ -32,11 +32,13 @@ void add_info_command(CLI::App& app) {
   command->add_flag("--peaks", *peaks, "Also measure arithmetic and memory throughput (about a second)");
   command->callback([peaks] {
     for (const auto& [name, value] : versions()) print(name, value);
-    print("processor", cpu_name() + ", " + std::to_string(std::thread::hardware_concurrency()) + " cores");
+    print("processor", cpu_name());
     print("features", cpu_features());
+    const CpuLimits limits = cpu_limits();
+    print("threads", std::to_string(limits.threads()) + " by default: " + limits.text());
     for (const char* device : {"cpu", "cuda"}) print(std::string("device ") + device, device_text(device));
     if (!*peaks) return;
-    const MachinePeaks measured = measure_peaks(static_cast<int>(std::thread::hardware_concurrency()));
+    const MachinePeaks measured = measure_peaks(limits.threads());
     std::printf("%-12s f32 %.0f GFLOP/s, f64 %.0f, bf16 %.0f, copy %.1f GB/s, %d threads\n", "peaks",
                 measured.f32_gflops, measured.f64_gflops, measured.bf16_gflops, measured.copy_gbs, measured.threads);
   });
