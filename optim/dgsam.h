@@ -7,18 +7,16 @@ namespace dgsam {
 
 class Dgsam : public Method {
  public:
-  Dgsam(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int domains, const MethodOptions& options);
+  /// rho: length of each of the ascent's S steps. order: of the domains in the ascent.
+  Dgsam(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int domains, double rho, DomainOrder order);
   std::string name() const override { return "dgsam"; }
-  int domain_gradients() const override { return passes_; }
+  int domain_gradients() const override { return domains() + 1; }
 
  protected:
-  void run(const FlatVector& theta, Gradient& gradient) override;
+  void run(FlatVector& theta, Gradient& gradient) override;
 
  private:
   double rho_;
-  int passes_;      ///< S+1, or 2S without reuse
-  int first_used_;  ///< the pass from which on gradients descend
-  double scale_;    ///< of their sum
   FlatVector g_;
   FlatVector d_;
   FlatVector perturbed_;

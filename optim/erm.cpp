@@ -6,7 +6,7 @@ Erm::Erm(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int dom
     : Method(backend, base, theta, fixed_order(domains), domains, /*passes=*/1),
       g_(backend, theta.shared_layout(), theta.dtype()) {}
 
-void Erm::run(const FlatVector& theta, Gradient& gradient) {
+void Erm::run(FlatVector& theta, Gradient& gradient) {
   mean_pass(gradient, theta, g_);
   base().update(theta, g_, 1.0);
 }

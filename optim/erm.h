@@ -12,7 +12,7 @@ class Erm : public Method {
   int domain_gradients() const override { return domains(); }
 
  protected:
-  void run(const FlatVector& theta, Gradient& gradient) override;
+  void run(FlatVector& theta, Gradient& gradient) override;
 
  private:
   FlatVector g_;

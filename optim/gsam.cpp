@@ -12,7 +12,7 @@ Gsam::Gsam(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int d
       dot_(backend, sizeof(double)) {}
 
 // The learning rate is constant, and so is the radius that the authors tie to it.
-void Gsam::run(const FlatVector& theta, Gradient& gradient) {
+void Gsam::run(FlatVector& theta, Gradient& gradient) {
   const Tensor dot{dot_.data(), {DType::f64, {}, Layout::dense}};
   const Tensor norm = mean_pass(gradient, theta, g_);                                 // g = ∇L(θ)
   backend().ascend(theta.all(), g_.all(), norm, rho_, kAscentEps, perturbed_.all());  // θ̃ = θ + ρ g/‖g‖

@@ -11,7 +11,7 @@ Sagm::Sagm(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int d
       perturbed_(backend, theta.shared_layout(), theta.dtype()) {}
 
 // The authors' code. Their paper's objective is L(θ) + L(θ + ρ g/‖g‖ - α g), which is twice as steep.
-void Sagm::run(const FlatVector& theta, Gradient& gradient) {
+void Sagm::run(FlatVector& theta, Gradient& gradient) {
   const Tensor norm = mean_pass(gradient, theta, g_);                                 // g = ∇L(θ)
   backend().ascend(theta.all(), g_.all(), norm, rho_, kAscentEps, perturbed_.all());  // θ̃ = θ + ρ g/‖g‖
   backend().axpby(-alpha_, g_.all(), 1, perturbed_.all());                            //     - α g

@@ -13,7 +13,7 @@ class Sagm : public Method {
   int domain_gradients() const override { return 2 * domains(); }
 
  protected:
-  void run(const FlatVector& theta, Gradient& gradient) override;
+  void run(FlatVector& theta, Gradient& gradient) override;
 
  private:
   double rho_, alpha_;

@@ -8,7 +8,7 @@ Sam::Sam(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int dom
       g_(backend, theta.shared_layout(), theta.dtype()),
       perturbed_(backend, theta.shared_layout(), theta.dtype()) {}
 
-void Sam::run(const FlatVector& theta, Gradient& gradient) {
+void Sam::run(FlatVector& theta, Gradient& gradient) {
   const Tensor norm = mean_pass(gradient, theta, g_);                                // g = ∇L(θ)
   backend().ascend(theta.all(), g_.all(), norm, rho_, /*eps=*/0, perturbed_.all());  // θ̃ = θ + ρ g/‖g‖
   mean_pass(gradient, perturbed_, g_);                                               // d = ∇L(θ̃)

@@ -12,7 +12,7 @@ class Sam : public Method {
   int domain_gradients() const override { return 2 * domains(); }
 
  protected:
-  void run(const FlatVector& theta, Gradient& gradient) override;
+  void run(FlatVector& theta, Gradient& gradient) override;
 
  private:
   double rho_;

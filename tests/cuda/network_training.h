@@ -9,7 +9,7 @@
 #include "engine/core/rng.h"
 #include "models/network.h"
 #include "models/parameters.h"
-#include "optim/method.h"
+#include "optim/make_method.h"
 #include "optim/program_gradient.h"
 #include "tests/optim/training.h"
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "models/network.h"
-#include "optim/method.h"
+#include "optim/make_method.h"
 #include "optim/program_gradient.h"
 #include "tests/optim/golden_backends.h"
 #include "tests/optim/quadratics.h"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "optim/base_optimizer.h"
-#include "optim/method.h"
+#include "optim/make_method.h"
 #include "tests/optim/quadratics.h"
 
 namespace dgsam {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/cpu/cpu_backend.h"
-#include "optim/method.h"
+#include "optim/make_method.h"
 #include "tests/optim/quadratics.h"
 
 namespace dgsam {

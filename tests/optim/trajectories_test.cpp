@@ -1,9 +1,11 @@
 // The methods on quadratics: numbers worked out by hand, closed forms, and the identities between the methods.
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "optim/dgsam.h"
 #include "tests/optim/reference.h"
 #include "tests/optim/training.h"
 
@@ -108,6 +110,23 @@ TEST_CASE("every method follows algorithm and optimizer written as loops, in ran
       }
       CHECK(distance(expected, kStart) > 0.1);
     }
+  }
+}
+
+TEST_CASE("the class of DGSAM's ablations with nothing ablated takes Algorithm 1's steps, to the bit") {
+  for (const int domains : {1, 3}) {
+    Training dgsam(random_domains(static_cast<std::size_t>(domains)),
+                   dgsam_options(DgsamGradients::all, DgsamScale::sum, domains), adam(0.05, 0.1), kStart);
+    REQUIRE(dynamic_cast<const Dgsam*>(dgsam.method.get()) != nullptr);
+    Training ablated(random_domains(static_cast<std::size_t>(domains)), plain_method("erm"), adam(0.05, 0.1), kStart);
+    ablated.method = std::make_unique<AblatedDgsam>(ablated.backend, *ablated.base, ablated.theta, domains, 0.05,
+                                                    random_order(domains, 7), DgsamGradients::all, DgsamScale::sum);
+    for (int step = 0; step < 5; ++step) {
+      dgsam.step();
+      ablated.step();
+      CHECK(ablated.values() == dgsam.values());
+    }
+    CHECK(ablated.gradient.visited == dgsam.gradient.visited);
   }
 }
 

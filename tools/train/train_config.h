@@ -10,7 +10,7 @@
 #include "engine/make_backend.h"
 #include "models/network.h"
 #include "optim/base_optimizer.h"
-#include "optim/method.h"
+#include "optim/make_method.h"
 
 namespace CLI {
 class App;  // its header takes seconds to compile

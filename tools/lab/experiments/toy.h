@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "optim/base_optimizer.h"
-#include "optim/method.h"
+#include "optim/make_method.h"
 #include "tools/lab/experiments/toy_problem.h"
 
 namespace dgsam {

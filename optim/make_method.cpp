@@ -1,0 +1,38 @@
+#include "optim/make_method.h"
+
+#include <cmath>
+
+#include "engine/core/check.h"
+#include "optim/dgsam.h"
+#include "optim/erm.h"
+#include "optim/gsam.h"
+#include "optim/sagm.h"
+#include "optim/sam.h"
+
+namespace dgsam {
+
+std::unique_ptr<Method> make_method(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int domains,
+                                    const MethodOptions& options) {
+  const auto require_size = [](const char* flag, double value) {
+    require(value >= 0 && std::isfinite(value), flag, " must be 0 or more, not ", value);
+  };
+  require_size("--rho", options.rho);
+  require_size("--gsam-alpha", options.gsam_alpha);
+  require_size("--sagm-alpha", options.sagm_alpha);
+  if (options.name == "erm") return std::make_unique<Erm>(backend, base, theta, domains);
+  if (options.name == "sam") return std::make_unique<Sam>(backend, base, theta, domains, options.rho);
+  if (options.name == "gsam") {
+    return std::make_unique<Gsam>(backend, base, theta, domains, options.rho, options.gsam_alpha);
+  }
+  if (options.name == "sagm") {
+    return std::make_unique<Sagm>(backend, base, theta, domains, options.rho, options.sagm_alpha);
+  }
+  require(options.name == "dgsam", "--algorithm must be erm, sam, gsam, sagm or dgsam, not '", options.name, "'");
+  if (options.gradients == DgsamGradients::all && options.scale == DgsamScale::sum) {
+    return std::make_unique<Dgsam>(backend, base, theta, domains, options.rho, options.order);
+  }
+  return std::make_unique<AblatedDgsam>(backend, base, theta, domains, options.rho, options.order, options.gradients,
+                                        options.scale);
+}
+
+}  // namespace dgsam
