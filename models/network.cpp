@@ -1,7 +1,5 @@
 #include "models/network.h"
 
-#include "engine/graph/fuse.h"
-#include "engine/graph/gradients.h"
 #include "models/architectures.h"
 
 namespace dgsam {
@@ -25,16 +23,9 @@ Network build(int image_channels, int classes, const NetworkOptions& options, co
 
   Layers layers(network, options);
   append(layers, network.images);
-  if (options.fuse) fuse_epilogues(graph);
-  if (options.training && options.gradients) {
-    append_gradients(graph, network.loss);
-    if (options.fuse) {
-      fuse_gradient_sums(graph);
-      share_bias_gradients(graph);
-      if (options.relu_mask_bits > 0) fuse_relu_gradients(graph, options.relu_mask_bits);
-    }
-  }
-  if (options.gather_folds) gather_folds(graph);
+  CompileOptions compiled = options.compile;
+  compiled.gradients = compiled.gradients && options.training;
+  compile(graph, network.loss, compiled);
   return network;
 }
 
@@ -42,8 +33,7 @@ Network build(int image_channels, int classes, const NetworkOptions& options, co
 
 void NetworkOptions::adapt_to(Backend& backend) {
   layout = backend.preferred_layout(activation);
-  relu_mask_bits = backend.relu_mask_bits(activation);
-  gather_folds = backend.is_asynchronous();
+  compile.adapt_to(backend, activation);
 }
 
 Network build_network(const ResNetSpec& resnet, int classes, const NetworkOptions& options) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/graph/compile.h"
 #include "engine/graph/graph.h"
 
 namespace dgsam {
@@ -45,17 +46,15 @@ struct NetworkOptions {
   /// true: with dropout and gradients. false: for evaluation, without either; batch norm then always uses the running
   /// statistics.
   bool training = true;
-  bool gradients = true;      ///< false: training's forward pass alone, which shows batch norm its batches
-  bool fuse = true;           ///< epilogues and gradient sums (fuse.h)
-  int relu_mask_bits = 0;     ///< other than 0: fuse_relu_gradients(), where `fuse` is on
-  bool gather_folds = false;  ///< frozen batch norms are folded all at once (fuse.h): for asynchronous backends
+  /// Without `gradients`: training's forward pass alone, which shows batch norm its batches.
+  CompileOptions compile = {};
 
-  /// Sets what makes `backend` fastest: layout, relu_mask_bits and gather_folds. After `activation`.
+  /// Sets what makes `backend` fastest: the layout, and what `compile` has of it. After `activation`.
   void adapt_to(Backend& backend);
 };
 
-/// A graph with three inputs, always in this order: images, of the activation type, [N,H,W,C] dense; labels i32[N];
-/// counters i64[kStepCounters]. Logits [N,classes] and the mean loss are kept. The parameters, their names and their
+/// A graph with three inputs: "images", of the activation type, [N,H,W,C] dense; "labels" i32[N]; "counters"
+/// i64[kStepCounters]. Logits [N,classes] and the mean loss are kept. The parameters, their names and their
 /// order are those of the PyTorch model's state_dict, and depend on no option.
 struct Network {
   Graph graph;

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "engine/core/operands.h"
 #include "engine/core/rng.h"
 #include "engine/io/safetensors.h"
 #include "models/known_weights.h"
@@ -20,16 +21,6 @@ constexpr std::string_view kBatches = "num_batches_tracked";
 constexpr std::int64_t kMaxRecognised = 1 << 20;  ///< classes, and image channels, of a model that is looked for
 
 bool is_batch_count(std::string_view name) { return name.ends_with(kBatches); }
-
-/// Calls f with a float or a double: the element type of a flat vector.
-template <class F>
-void with_type(DType dtype, const F& f) {
-  if (dtype == DType::f64) {
-    f(double{});
-  } else {
-    f(float{});
-  }
-}
 
 // --- PyTorch's order of elements ---------------------------------------------------------------------------------
 
@@ -168,7 +159,7 @@ void require_match(const TensorFile& file, const Graph& graph, const std::set<st
 void initialise(const Graph& graph, Backend& backend, const FlatVector& theta, std::uint64_t seed) {
   require(theta.layout() == *graph.theta_layout(), "the parameter vector belongs to another network");
   const auto& segments = theta.layout().segments();
-  with_type(theta.dtype(), [&]<class T>(T) {
+  with_master(theta.dtype(), "initialise", [&]<class T>() {
     for (std::size_t i = 0; i < segments.size(); ++i) {
       const Init init = graph.inits()[i];
       RandomStream random(seed, "init:" + segments[i].name);
@@ -218,7 +209,7 @@ LoadReport load_weights(const std::string& path, const Graph& graph, Backend& ba
   require_match(file, graph, skipped);
   for (const Target& target : targets) {
     if (skipped.contains(target.name)) continue;
-    with_type(target.tensor.dtype(), [&]<class T>(T) {
+    with_master(target.tensor.dtype(), "load_weights", [&]<class T>() {
       const std::vector<T> values = from_torch(file.read_as<T>(target.name), target.tensor.shape());
       backend.upload(target.tensor, values.data());
     });
@@ -250,7 +241,7 @@ void save_weights(const std::string& path, const Graph& graph, Backend& backend,
                   const FlatVector& statistics, const std::map<std::string, std::string>& metadata) {
   std::vector<NamedTensor> tensors;
   for (const Target& target : targets_of(graph, theta, statistics)) {
-    with_type(target.tensor.dtype(), [&]<class T>(T) {
+    with_master(target.tensor.dtype(), "save_weights", [&]<class T>() {
       std::vector<T> values(static_cast<std::size_t>(target.tensor.elements()));
       backend.download(values.data(), target.tensor);
       values = to_torch(std::move(values), target.tensor.shape());

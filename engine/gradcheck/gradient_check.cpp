@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "engine/core/rng.h"
-#include "engine/graph/fuse.h"
+#include "engine/graph/compile.h"
 #include "engine/graph/gradients.h"
 
 namespace dgsam {
@@ -163,23 +163,22 @@ GradcheckRow compare_with_differences(Backend& backend, Program& program, const 
 GradcheckRow check_gradients(Backend& backend, CheckedGraph checked, Value loss, int samples) {
   Graph& graph = checked.graph_;
   graph.keep(loss);
-  fuse_epilogues(graph);
-  append_gradients(graph, loss);
-  fuse_gradient_sums(graph);
+  compile(graph, loss, {});
 
   const FlatVector theta(backend, graph.theta_layout(), DType::f64);
   const FlatVector gradient(backend, graph.theta_layout(), DType::f64);
   for (std::size_t i = 0; i < checked.parameters_.size(); ++i) {
     backend.upload(theta.segment(static_cast<int>(i)), checked.parameters_[i].data());
   }
+  Program program(std::move(graph), backend, std::make_shared<Arena>(backend));
   std::vector<Buffer> buffers;
-  std::vector<void*> inputs;
+  std::vector<NamedInput> inputs;
   for (std::size_t i = 0; i < checked.inputs_.size(); ++i) {
     buffers.emplace_back(backend, checked.inputs_[i].size());
-    inputs.push_back(buffers.back().data());
-    backend.upload({inputs.back(), graph.type(graph.inputs()[i])}, checked.inputs_[i].data());
+    const ValueInfo& input = program.graph().info(program.graph().inputs()[i]);
+    inputs.push_back({input.name, {buffers.back().data(), input.type}});
+    backend.upload(inputs.back().tensor, checked.inputs_[i].data());
   }
-  Program program(std::move(graph), backend, std::make_shared<Arena>(backend));
   return compare_with_differences(backend, program,
                                   {.theta = &theta, .gradient = &gradient, .statistics = nullptr, .inputs = inputs},
                                   loss, samples);

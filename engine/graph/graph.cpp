@@ -1,5 +1,6 @@
 #include "engine/graph/graph.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace dgsam {
@@ -29,6 +30,13 @@ Value Graph::input(const std::string& name, const Type& type) {
   const int slot = static_cast<int>(inputs_.size());
   inputs_.push_back(new_value({type, Space::input, slot, -1, name}, false));
   return inputs_.back();
+}
+
+Value Graph::input_named(std::string_view name) const {
+  const auto found =
+      std::find_if(inputs_.begin(), inputs_.end(), [&](Value input) { return info(input).name == name; });
+  require(found != inputs_.end(), "a graph has no input ", name);
+  return *found;
 }
 
 Value Graph::parameter(const std::string& name, const Shape& shape, Init init) {

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/core/flat_vector.h"
@@ -84,6 +85,8 @@ class Graph {
   /// True when a parameter's gradient flows through the value.
   bool needs_gradient(Value value) const;
   const std::vector<Value>& inputs() const { return inputs_; }
+  /// Throws Error when there is none of that name.
+  Value input_named(std::string_view name) const;
   const std::vector<Value>& kept() const { return kept_; }
   const std::vector<Value>& parameters() const { return parameters_; }
   const std::vector<Init>& inits() const { return inits_; }

@@ -21,6 +21,7 @@ Program::Program(Graph graph, Backend& backend, std::shared_ptr<Arena> arena, Me
       backend_(&backend),
       arena_(std::move(arena)),
       plan_(plan_memory(graph_, mode, backend.is_asynchronous())),
+      input_addresses_(graph_.inputs().size()),
       profile_(graph_.nodes().size()) {
   arena_->reserve(plan_.bytes);
   joins_before_.resize(graph_.nodes().size() + 1);
@@ -31,7 +32,7 @@ Program::Program(Graph graph, Backend& backend, std::shared_ptr<Arena> arena, Me
     }
   }
   for (const Node& node : graph_.nodes()) {
-    first_.push_back(operands_.size());
+    first_operand_.push_back(operands_.size());
     for (const auto& operands : {node.in, node.out}) {
       for (const Value value : operands) {
         operands_.push_back(value ? Tensor{nullptr, graph_.type(value)} : Tensor{});
@@ -45,7 +46,7 @@ Program::Program(Graph graph, Backend& backend, std::shared_ptr<Arena> arena, Me
       }
     }
   }
-  first_.push_back(operands_.size());
+  first_operand_.push_back(operands_.size());
 }
 
 void Program::bind(const Bindings& bindings) {
@@ -55,8 +56,15 @@ void Program::bind(const Bindings& bindings) {
       operands_[operand.index].data = static_cast<std::byte*>(address) + operand.offset;
     }
   }
-  require(bindings.inputs.size() == graph_.inputs().size(), "a program with ", graph_.inputs().size(),
-          " inputs was run with ", bindings.inputs.size());
+  for (std::size_t slot = 0; slot < input_addresses_.size(); ++slot) {
+    const ValueInfo& input = graph_.info(graph_.inputs()[slot]);
+    const auto bound = std::find_if(bindings.inputs.begin(), bindings.inputs.end(),
+                                    [&](const NamedInput& named) { return named.name == input.name; });
+    require(bound != bindings.inputs.end(), "a program was run without its input ", input.name);
+    require(bound->tensor.type == input.type, "the input ", input.name, " of a program is ", input.type, ", not ",
+            bound->tensor.type);
+    input_addresses_[slot] = bound->tensor.data;
+  }
   const auto segment = [](const FlatVector* vector, int slot, const char* what) {
     require(vector != nullptr, "a program was run without its ", what);
     return vector->segment(slot).data;
@@ -74,7 +82,7 @@ void Program::bind(const Bindings& bindings) {
         data = segment(bindings.statistics, operand.slot, "statistics");
         break;
       case Space::input:
-        data = bindings.inputs[static_cast<std::size_t>(operand.slot)];
+        data = input_addresses_[static_cast<std::size_t>(operand.slot)];
         break;
       case Space::arena:
         break;
@@ -82,39 +90,37 @@ void Program::bind(const Bindings& bindings) {
   }
 }
 
-void Program::run_node(std::size_t node) {
-  const std::size_t inputs = graph_.nodes()[node].in.size();
-  const std::span<const Tensor> operands(operands_.data() + first_[node], first_[node + 1] - first_[node]);
-  const bool aside = !joins_.empty() && joins_[node] != kInLine;
-  if (joins_before_[node]) backend_->join_side();
-  if (aside) backend_->begin_side();
-  graph_.nodes()[node].op->run(*backend_, operands.first(inputs), operands.subspan(inputs));
-  if (aside) backend_->end_side();
-}
-
 void Program::run(const Bindings& bindings) {
-  if (profiling_) return run_profiled(bindings);
+  using Clock = std::chrono::steady_clock;
   bind(bindings);
-  for (std::size_t node = 0; node < graph_.nodes().size(); ++node) run_node(node);
+  if (profiling_) backend_->synchronize();
+  for (std::size_t node = 0; node < graph_.nodes().size(); ++node) {
+    const auto start = profiling_ ? Clock::now() : Clock::time_point();
+    const std::size_t inputs = graph_.nodes()[node].in.size();
+    const std::span<const Tensor> operands(operands_.data() + first_operand_[node],
+                                           first_operand_[node + 1] - first_operand_[node]);
+    const bool aside = !joins_.empty() && joins_[node] != kInLine;
+    if (joins_before_[node]) backend_->join_side();
+    if (aside) backend_->begin_side();
+    graph_.nodes()[node].op->run(*backend_, operands.first(inputs), operands.subspan(inputs));
+    if (aside) backend_->end_side();
+    if (profiling_) {
+      backend_->join_side();
+      backend_->synchronize();
+      profile_node(node, std::chrono::duration<double>(Clock::now() - start).count());
+    }
+  }
   if (joins_before_.back()) backend_->join_side();
 }
 
-void Program::run_profiled(const Bindings& bindings) {
-  bind(bindings);
-  backend_->synchronize();
-  for (std::size_t node = 0; node < graph_.nodes().size(); ++node) {
-    const auto start = std::chrono::steady_clock::now();
-    run_node(node);
-    backend_->join_side();
-    backend_->synchronize();
-    NodeProfile& profile = profile_[node];
-    profile.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    profile.flops += node_flops(node);
-    for (std::size_t operand = first_[node]; operand < first_[node + 1]; ++operand) {
-      if (operands_[operand]) profile.bytes += static_cast<double>(operands_[operand].bytes());
-    }
-    ++profile.runs;
+void Program::profile_node(std::size_t node, double seconds) {
+  NodeProfile& profile = profile_[node];
+  profile.seconds += seconds;
+  profile.flops += node_flops(node);
+  for (std::size_t operand = first_operand_[node]; operand < first_operand_[node + 1]; ++operand) {
+    if (operands_[operand]) profile.bytes += static_cast<double>(operands_[operand].bytes());
   }
+  ++profile.runs;
 }
 
 Tensor Program::value(Value value) const {

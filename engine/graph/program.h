@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/core/flat_vector.h"
@@ -27,12 +28,18 @@ class Arena {
   Buffer buffer_;
 };
 
+/// An input of a graph, by its name, and where it is in this run.
+struct NamedInput {
+  std::string_view name;
+  Tensor tensor;  ///< of the input's type
+};
+
 /// What a run works on. Addresses may differ from run to run: SAM evaluates one program at θ and at θ̃.
 struct Bindings {
   const FlatVector* theta = nullptr;
   const FlatVector* gradient = nullptr;    ///< may be null for a program without gradients
   const FlatVector* statistics = nullptr;  ///< may be null for a model without
-  std::span<void* const> inputs;           ///< device addresses, in the order of graph.inputs()
+  std::span<const NamedInput> inputs;      ///< all of graph.inputs(), in any order
 };
 
 /// Time, work and traffic of one node, summed over the profiled runs.
@@ -47,11 +54,10 @@ class Program {
  public:
   Program(Graph graph, Backend& backend, std::shared_ptr<Arena> arena, MemoryMode mode = MemoryMode::shared);
 
-  /// run_profiled() when profiling is on.
+  /// Throws Error that names what is not bound, or bound to a tensor of another type.
   void run(const Bindings& bindings);
+  /// On: a run waits after every node and adds its time to profile(), which is slower in total.
   void set_profiling(bool on) { profiling_ = on; }
-  /// As run, but waits after every node and adds its time to profile(). Slower in total than run.
-  void run_profiled(const Bindings& bindings);
 
   const Graph& graph() const { return graph_; }
   std::size_t arena_bytes() const { return plan_.bytes; }
@@ -65,7 +71,7 @@ class Program {
 
  private:
   void bind(const Bindings& bindings);
-  void run_node(std::size_t node);
+  void profile_node(std::size_t node, double seconds);
   double node_flops(std::size_t node) const;
 
   struct InArena {  ///< an operand whose address is known once the arena has one
@@ -81,12 +87,13 @@ class Program {
   Backend* backend_;
   std::shared_ptr<Arena> arena_;
   Plan plan_;
-  std::vector<Tensor> operands_;    ///< of all nodes, inputs then outputs of each
-  std::vector<std::size_t> first_;  ///< per node, its first operand; one more at the end
-  std::vector<int> joins_;          ///< joins_of() the graph; empty where nothing runs aside
-  std::vector<bool> joins_before_;  ///< per node, whether it needs what runs aside
+  std::vector<Tensor> operands_;            ///< of all nodes, inputs then outputs of each
+  std::vector<std::size_t> first_operand_;  ///< per node, its index in operands_; one more at the end
+  std::vector<int> joins_;                  ///< joins_of() the graph; empty where nothing runs aside
+  std::vector<bool> joins_before_;          ///< per node, whether it needs what runs aside
   std::vector<InArena> in_arena_;
   std::vector<Bound> bound_;
+  std::vector<void*> input_addresses_;  ///< of the run, in the order of graph.inputs()
   void* arena_address_ = nullptr;
   std::vector<NodeProfile> profile_;
   bool profiling_ = false;

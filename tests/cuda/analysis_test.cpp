@@ -1,12 +1,14 @@
 // Worst cases and curvature of a network's loss through the CUDA kernels: the CPU's figures.
 #include <doctest/doctest.h>
 
+#include <numeric>
+#include <vector>
+
 #include "engine/cpu/make_cpu_backend.h"
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "optim/analysis/hessian.h"
 #include "optim/analysis/worst_case.h"
 #include "tests/cuda/network_training.h"
-#include "tools/train/batches.h"
 
 using namespace dgsam;
 
@@ -15,19 +17,20 @@ namespace {
 /// Of the small network on one batch of noise.
 class NetworkLoss final : public Loss {
  public:
-  explicit NetworkLoss(Backend& backend) : backend_(&backend), training_(backend, "erm"), batch_(backend, graph()) {
-    const auto pixels = static_cast<std::size_t>(graph().type(training_.network.images).shape.elements());
-    HostBatch host;
+  explicit NetworkLoss(Backend& backend)
+      : backend_(&backend), training_(backend, "erm"), batch_(backend, image_type(graph())) {
+    std::vector<float> pixels(static_cast<std::size_t>(image_type(graph()).elements()));
     RandomStream random(5, "images");
-    for (std::size_t i = 0; i < pixels; ++i) host.images.push_back(static_cast<float>(random.normal()));
-    for (int i = 0; i < NetworkTraining::kBatch; ++i) host.labels.push_back(i);
-    batch_.upload(host);
+    for (float& pixel : pixels) pixel = static_cast<float>(random.normal());
+    std::vector<std::int32_t> labels(NetworkTraining::kBatch);
+    std::iota(labels.begin(), labels.end(), 0);
+    batch_.load({.pixels = pixels.data(), .labels = labels});
   }
 
   double loss(const FlatVector& theta) override {
     run(theta, nullptr);
     float value = 0;
-    backend_->download(&value, training_.program.value(training_.network.loss));
+    backend_->download(&value, training_.gradient.program().value(training_.loss));
     return value;
   }
   void gradient(const FlatVector& theta, const FlatVector& g) override { run(theta, &g); }
@@ -35,10 +38,10 @@ class NetworkLoss final : public Loss {
   const FlatVector& theta() const { return training_.theta; }
 
  private:
-  const Graph& graph() const { return training_.program.graph(); }
+  const Graph& graph() const { return training_.gradient.graph(); }
   void run(const FlatVector& theta, const FlatVector* g) {
     const FlatVector& gradient = g ? *g : unused_;
-    training_.program.run(
+    training_.gradient.program().run(
         {.theta = &theta, .gradient = &gradient, .statistics = &training_.statistics, .inputs = batch_.inputs()});
   }
 

@@ -3,7 +3,7 @@
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "tests/ops/ops.h"
 #include "tests/temporary_folder.h"
-#include "tools/train/device_images.h"
+#include "tools/batches/device_images.h"
 
 namespace dgsam::test {
 namespace {

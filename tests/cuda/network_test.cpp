@@ -75,7 +75,7 @@ TEST_CASE("steps with ReLU gradients in products end where steps without them do
     CAPTURE(method);
     const auto theta = [&](int mask_bits) {
       NetworkOptions options = options_on(cuda, DType::f32);
-      options.relu_mask_bits = mask_bits;
+      options.compile.relu_mask_bits = mask_bits;
       NetworkTraining training(cuda, method, NetworkTraining::spec(), options, 1e-3);
       for (int step = 0; step < 3; ++step) training.step();
       return read(cuda, training.theta);

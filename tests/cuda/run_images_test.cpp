@@ -1,13 +1,15 @@
 // Images in device memory or in the host's: the same training and the same evaluation, to the bit.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "engine/check/trace_backend.h"
 #include "engine/cpu/make_cpu_backend.h"
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "tests/cuda/network_training.h"
 #include "tests/data/golden_source.h"
 #include "tests/temporary_folder.h"
-#include "tools/train/batches.h"
+#include "tools/batches/batches.h"
 
 using namespace dgsam;
 
@@ -65,10 +67,10 @@ Vector trained(const Tree& tree, const Case& what, const std::string& cache) {
   const FilledImages images(tree, cuda, cache, transform(what.augment, what.channels));
   CHECK((images.device() != nullptr) == (cache == "gpu"));
   std::vector<DomainIndices> parts{{0, {0, 1, 2, 4}}, {1, {3, 2, 1}}, {2, {0, 4}}};
-  TrainingBatches batches(images, std::move(parts),
-                          {.batch_size = NetworkTraining::kBatch, .sampling = what.sampling, .seed = 5});
+  const auto batches = make_training_batches(
+      images, std::move(parts), {.batch_size = NetworkTraining::kBatch, .sampling = what.sampling, .seed = 5});
   for (int step = 0; step < 3; ++step) {
-    batches.stage(training.gradient);
+    training.gradient.stage(batches->next());
     training.method->step(step, training.theta, training.gradient);
   }
   return read(cuda, training.theta);
@@ -96,17 +98,19 @@ TEST_CASE("evaluation on images in device memory reads the bits of the host's, a
   NetworkTraining training(cuda, "erm");
   const FilledImages host(tree, cuda, "ram", transform(true, 3)), device(tree, cuda, "gpu", transform(true, 3));
   const DomainIndices part{1, {4, 0, 3, 1, 2}};
-  DeviceBatch batch(cuda, training.program.graph());
+  DeviceBatch on_device(cuda, image_type(training.gradient.graph()));
   const auto all = [&](const RunImages& images, const EvalAugmentation& augmentation) {
     std::vector<std::vector<float>> seen;
-    EvaluationBatches batches(images, part, NetworkTraining::kBatch, augmentation);
-    while (batches.next(batch)) {
-      const Tensor values = batch.images(std::ssize(batches.labels()));
-      cuda.download(seen.emplace_back(static_cast<std::size_t>(values.elements())).data(), values);
+    const auto batches = make_evaluation_batches(images, part, NetworkTraining::kBatch, augmentation);
+    while (const ImageBatch* const batch = batches->next()) {
+      on_device.load(*batch);
       std::vector<std::int32_t> labels(NetworkTraining::kBatch);
-      cuda.download(labels.data(), {batch.inputs()[1], {DType::i32, {NetworkTraining::kBatch}}});
-      labels.resize(batches.labels().size());
-      CHECK(labels == batches.labels());
+      cuda.download(labels.data(), on_device.labels(0, 1));
+      labels.resize(batch->labels.size());
+      CHECK(std::equal(labels.begin(), labels.end(), batch->labels.begin(), batch->labels.end()));
+      std::vector<float>& pixels = seen.emplace_back(static_cast<std::size_t>(on_device.images(0, 1).elements()));
+      cuda.download(pixels.data(), on_device.images(0, 1));
+      pixels.resize(pixels.size() / NetworkTraining::kBatch * labels.size());
       for (const std::int32_t label : labels) seen.back().push_back(static_cast<float>(label));
     }
     return seen;
@@ -124,9 +128,10 @@ TEST_CASE("after the first step, steps on images in device memory allocate nothi
   CudaKernelBackend cuda;
   NetworkTraining training(cuda, "dgsam");
   const FilledImages images(tree, cuda, "gpu", transform(true, 3));
-  TrainingBatches batches(images, {{0, {0, 1}}, {1, {0, 1, 2}}, {2, {4}}}, {.batch_size = NetworkTraining::kBatch});
+  const auto batches =
+      make_training_batches(images, {{0, {0, 1}}, {1, {0, 1, 2}}, {2, {4}}}, {.batch_size = NetworkTraining::kBatch});
   const auto step = [&](int number) {
-    batches.stage(training.gradient);
+    training.gradient.stage(batches->next());
     training.method->step(number, training.theta, training.gradient);
   };
   step(0);

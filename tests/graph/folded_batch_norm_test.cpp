@@ -106,7 +106,8 @@ TEST_CASE("folded batch norm: values and all three gradients equal the unfolded 
   session.run();
 
   const auto input = [&](Value value, std::size_t slot) {
-    return session.get(Tensor{session.inputs[slot], graph.type(value)});
+    REQUIRE(session.inputs[slot].name == graph.info(value).name);
+    return session.get(session.inputs[slot].tensor);
   };
   UnfoldedLayer layer{.x = input(x, 0),
                       .w = session.get(session.theta.segment(0)),

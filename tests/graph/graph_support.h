@@ -115,16 +115,16 @@ class Session {
       }
       set(statistics.segment(segment), values);
     }
-    for (const Value input : graph.inputs()) {
-      const ValueInfo& info = graph.info(input);
+    for (const Value input : program.graph().inputs()) {
+      const ValueInfo& info = program.graph().info(input);
       buffers_.emplace_back(backend, info.type.bytes());
-      inputs.push_back(buffers_.back().data());
+      inputs.push_back({info.name, {buffers_.back().data(), info.type}});
       std::vector<double> values = random(info.name, info.type.elements(), 0, 1);
       if (info.type.dtype == DType::i32) {
         for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>((i * 2 + 1) % kClasses);
       }
       if (info.type.dtype == DType::i64) values = {17, 3, 0};
-      set({inputs.back(), info.type}, values);
+      set(inputs.back().tensor, values);
     }
   }
 
@@ -175,7 +175,7 @@ class Session {
 
   Program program;
   FlatVector theta, gradient, statistics;
-  std::vector<void*> inputs;
+  std::vector<NamedInput> inputs;
 
  private:
   static double weight_scale(const Shape& shape) {

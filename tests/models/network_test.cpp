@@ -138,7 +138,7 @@ TEST_CASE("inputs, parameters and statistics depend on no option, so that one ve
       NetworkOptions options = small_options(3, mode);
       options.training = training;
       options.dropout = 0.5;
-      options.fuse = training;
+      options.compile.fuse = training;
       const Network other = build_network(tiny_basic(), 5, options);
       CHECK(*other.graph.theta_layout() == *trained.graph.theta_layout());
       CHECK(*other.graph.statistic_layout() == *trained.graph.statistic_layout());
@@ -166,14 +166,14 @@ TEST_CASE("with frozen batch norm, ReLU and residual sums all end up inside conv
   CHECK(count(forward, "relu") == 0);
   CHECK(count(forward, "add") == 0);
   NetworkOptions unfused = evaluation(64);
-  unfused.fuse = false;
+  unfused.compile.fuse = false;
   CHECK(count(build_network({"resnet50", 7}, unfused).graph, "relu") == 49);
   // A gradient that arrives from two sides is summed where it is masked; only the max pool's output has no mask.
   CHECK(count(build_network({"resnet50", 7}, {.batch = 1, .image_size = 64}).graph, "add") == 1);
 }
 
 TEST_CASE("31 of ResNet-50's ReLUs are differentiated within a product, 15 of them by a mask") {
-  NetworkOptions options{.batch = 1, .image_size = 64, .relu_mask_bits = 128};
+  NetworkOptions options{.batch = 1, .image_size = 64, .compile = {.relu_mask_bits = 128}};
   const Graph graph = build_network({"resnet50", 7}, options).graph;
   CHECK(count(graph, "conv2d_data_grad_relu") == 31);
   // One for each ReLU that is left, and one for the last bias; the other convolutions' are shared.
@@ -191,7 +191,7 @@ TEST_CASE("31 of ResNet-50's ReLUs are differentiated within a product, 15 of th
   CHECK(written == 15);
   CHECK(read == 15);
   CHECK(sums == 15);
-  options.fuse = false;
+  options.compile.fuse = false;
   CHECK(count(build_network({"resnet50", 7}, options).graph, "conv2d_data_grad_relu") == 0);
 }
 
@@ -201,7 +201,7 @@ TEST_CASE("on the CPU no bit depends on whether ReLUs are differentiated within 
   ResNetSpec spec = tiny_bottleneck();
   spec.blocks = {2, 2};
   RunningNetwork apart(*backend, build_network(spec, 5, options));
-  options.relu_mask_bits = 128;
+  options.compile.relu_mask_bits = 128;
   RunningNetwork fused(*backend, build_network(spec, 5, options));
   CHECK(count(fused.graph(), "conv2d_data_grad_relu") == 7);
   for (RunningNetwork* network : {&apart, &fused}) scatter_batch_norms(*network, *backend);
@@ -228,7 +228,7 @@ TEST_CASE("fused and unfused networks agree to rounding, shared and private memo
       NetworkOptions options = small_options(3, mode);
       RunningNetwork fused(*backend, build_network(spec, 5, options));
       RunningNetwork apart(*backend, build_network(spec, 5, options), MemoryMode::all_private);
-      options.fuse = false;
+      options.compile.fuse = false;
       RunningNetwork unfused(*backend, build_network(spec, 5, options));
       for (RunningNetwork* network : {&fused, &apart, &unfused}) scatter_batch_norms(*network, *backend);
       const double loss = fused.run();

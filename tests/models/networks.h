@@ -45,23 +45,24 @@ class RunningNetwork {
     RandomStream random(5, "inputs");
     const Graph& graph = program_.graph();
     for (const Value input : graph.inputs()) {
-      inputs_.emplace_back(backend, graph.type(input).bytes());
-      addresses_.push_back(inputs_.back().data());
+      const ValueInfo& info = graph.info(input);
+      buffers_.emplace_back(backend, info.type.bytes());
+      inputs_.push_back({info.name, {buffers_.back().data(), info.type}});
     }
-    const Type &images = graph.type(graph.inputs()[0]), &labels = graph.type(graph.inputs()[1]);
+    const Tensor &images = inputs_[0].tensor, &labels = inputs_[1].tensor;
     std::vector<double> pixels(static_cast<std::size_t>(images.elements()));
     for (double& pixel : pixels) pixel = random.normal();
     std::vector<std::int32_t> classes(static_cast<std::size_t>(labels.elements()));
     for (std::int32_t& label : classes) {
       label = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(graph.type(logits_).shape.last())));
     }
-    backend.upload({addresses_[0], images}, pixels.data());
-    backend.upload({addresses_[1], labels}, classes.data());
+    backend.upload(images, pixels.data());
+    backend.upload(labels, classes.data());
   }
 
   /// One pass at the current parameters; fills `gradient` when the network has gradients. Returns the loss.
   double run() {
-    program_.run({&theta, &gradient, &statistics, addresses_});
+    program_.run({&theta, &gradient, &statistics, inputs_});
     return downloaded(program_.value(loss_)).front();
   }
   std::vector<double> logits() const { return downloaded(program_.value(logits_)); }
@@ -78,8 +79,8 @@ class RunningNetwork {
   Backend& backend_;
   Value loss_, logits_;
   Program program_;
-  std::vector<Buffer> inputs_;
-  std::vector<void*> addresses_;
+  std::vector<Buffer> buffers_;
+  std::vector<NamedInput> inputs_;
 };
 
 /// Gives the statistics, gammas and betas of batch norms values that no term of a formula can hide behind.

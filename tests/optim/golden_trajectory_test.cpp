@@ -9,11 +9,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "models/network.h"
+#include "models/network_gradient.h"
 #include "optim/make_method.h"
-#include "optim/program_gradient.h"
 #include "tests/optim/golden_backends.h"
 #include "tests/optim/quadratics.h"
 
@@ -172,16 +172,14 @@ double replay(Backend& backend, const json& run, double tolerance) {
   // ERM and SAM look at all domains together; with frozen statistics a sum over the domains is the same.
   const bool whole = options.batch_norm == BatchNormMode::batch && run["method"] != "dgsam";
   if (whole) options.batch *= domains;
-  const Network network = build_network(model, classes, options);
-  Program program(network.graph, backend, std::make_shared<Arena>(backend));
-  const LossProgram loss_program{&program, network.loss};
+  Network network = build_network(model, classes, options);
   FlatVector theta(backend, network.graph.theta_layout(), network.graph.master());
   FlatVector statistics(backend, network.graph.statistic_layout(), network.graph.master());
   initialise_by_name(backend, theta);
   initialise_by_name(backend, statistics);
 
-  ProgramGradient gradient(backend, whole ? LossProgram{} : loss_program, whole ? loss_program : LossProgram{},
-                           &statistics, domains, 0);
+  NetworkGradient gradient(backend, std::move(network), std::make_shared<Arena>(backend), statistics,
+                           {.domains = domains, .domains_together = whole});
   const auto base = make_base_optimizer(backend, theta, optimizer_of(run));
   const auto method = make_method(backend, *base, theta, domains, method_of(run));
   double worst = 0;
@@ -190,7 +188,7 @@ double replay(Backend& backend, const json& run, double tolerance) {
     for (int domain = 0; domain < domains; ++domain) batches.push_back(make_batch(domain, step));
     for (int domain = 0; domain < domains; ++domain) {
       const Batch& batch = batches[static_cast<std::size_t>(domain)];
-      gradient.stage(domain, batch.images.data(), batch.labels.data());
+      gradient.stage(domain, {.pixels = batch.images.data(), .labels = batch.labels});
     }
     method->step(step, theta, gradient);
     const StepReport report = method->report(), expected = expected_report(run, static_cast<std::size_t>(step));

@@ -35,9 +35,11 @@ struct Fixture {
     const FlatVector theta(*backend, program.graph().theta_layout(), DType::f64);
     const FlatVector gradient(*backend, program.graph().theta_layout(), DType::f64);
     const Buffer x(*backend, 64 * 96 * sizeof(double)), labels(*backend, 64 * sizeof(std::int32_t));
-    void* const inputs[] = {x.data(), labels.data()};
+    const NamedInput inputs[] = {{"x", {x.data(), {DType::f64, {64, 96}, Layout::dense}}},
+                                 {"labels", {labels.data(), {DType::i32, {64}, Layout::dense}}}};
+    program.set_profiling(true);
     for (int i = 0; i < times; ++i) {
-      program.run_profiled({.theta = &theta, .gradient = &gradient, .statistics = nullptr, .inputs = inputs});
+      program.run({.theta = &theta, .gradient = &gradient, .statistics = nullptr, .inputs = inputs});
     }
   }
   /// The table's words, one vector a line.

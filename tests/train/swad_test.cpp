@@ -153,16 +153,17 @@ TEST_CASE("with batch statistics the average gets its own, from the batches that
 
 // Every pass starts from zeros with momentum 1/4, so that a quarter of its own statistics is what it leaves.
 std::vector<double> mean_of_batches(Backend& backend, const ModelSpec& model, NetworkOptions options,
-                                    TrainingBatches& batches, int count, const FlatVector& theta) {
+                                    TrainingBatches& batches, int domains, int count, const FlatVector& theta) {
   options.batch_norm = BatchNormMode::batch;
   options.bn = {.momentum = 0.25, .running = RunningStatistics::first_pass};
   Program program(build_network(model, options).graph, backend, std::make_shared<Arena>(backend));
-  DeviceBatch batch(backend, program.graph());
+  DeviceBatch batch(backend, image_type(program.graph(), domains), domains);
   const FlatVector gradient(backend, program.graph().theta_layout(), DType::f32);
   const FlatVector statistics(backend, program.graph().statistic_layout(), DType::f32);
   std::vector<double> sum(statistics.bytes() / sizeof(float));
   for (int i = 0; i < count; ++i) {
-    batches.next(batch);
+    int domain = 0;
+    for (const ImageBatch& of_domain : batches.next()) batch.load(of_domain, domain++);
     backend.zero(statistics.all());
     program.run({.theta = &theta, .gradient = &gradient, .statistics = &statistics, .inputs = batch.inputs()});
     std::vector<float> own(sum.size());
@@ -184,17 +185,17 @@ TEST_CASE("estimated statistics are the mean of what training's own passes see o
   options.image_size = 16;
   options.adapt_to(*backend);
   const auto batches = [&] {
-    return TrainingBatches(run_images, {{0, {0, 1, 2, 3, 10, 11}}, {2, {4, 5, 6, 7, 12, 13}}},
-                           {.batch_size = 4, .seed = 5, .threads = 1});
+    return make_training_batches(run_images, {{0, {0, 1, 2, 3, 10, 11}}, {2, {4, 5, 6, 7, 12, 13}}},
+                                 {.batch_size = 4, .seed = 5, .threads = 1});
   };
   const Graph graph = build_network(model, options).graph;
   const FlatVector theta(*backend, graph.theta_layout(), DType::f32);
   initialise(graph, *backend, theta, 3);
 
-  TrainingBatches for_mean = batches(), for_estimate = batches();
-  const std::vector<double> expected = mean_of_batches(*backend, model, options, for_mean, 3, theta);
+  const auto for_mean = batches(), for_estimate = batches();
+  const std::vector<double> expected = mean_of_batches(*backend, model, options, *for_mean, 2, 3, theta);
   const FlatVector estimate =
-      estimate_statistics(*backend, model, options, std::make_shared<Arena>(*backend), for_estimate, 3, theta);
+      estimate_statistics(*backend, model, options, std::make_shared<Arena>(*backend), *for_estimate, 2, 3, theta);
   std::vector<float> found(expected.size());
   backend->download(found.data(), estimate.all());
   double largest = 0;

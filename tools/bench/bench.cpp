@@ -14,8 +14,8 @@
 #include "engine/io/elements.h"
 #include "engine/io/safetensors.h"
 #include "engine/make_backend.h"
+#include "models/network_gradient.h"
 #include "models/parameters.h"
-#include "optim/program_gradient.h"
 #include "tools/profile/peaks.h"
 #include "tools/profile/profile_table.h"
 #include "tools/profile/step_work.h"
@@ -80,20 +80,18 @@ class StepBench {
     network_options.adapt_to(*backend_);
     network_options.batch_norm = config.freeze_bn ? BatchNormMode::frozen : BatchNormMode::batch;
     Network network = build_network(config.model_spec(kBenchClasses), network_options);
-    const Value loss = network.loss;
-    program_ = std::make_unique<Program>(std::move(network.graph), *backend_, std::make_shared<Arena>(*backend_));
-    const Graph& graph = program_->graph();
-    theta_ = FlatVector(*backend_, graph.theta_layout(), graph.master());
-    statistics_ = FlatVector(*backend_, graph.statistic_layout(), graph.master());
+    theta_ = FlatVector(*backend_, network.graph.theta_layout(), network.graph.master());
+    statistics_ = FlatVector(*backend_, network.graph.statistic_layout(), network.graph.master());
+    gradient_ = std::make_unique<NetworkGradient>(
+        *backend_, std::move(network), std::make_shared<Arena>(*backend_), statistics_,
+        NetworkGradientOptions{.domains = domains_, .domains_together = together});
+    const Graph& graph = gradient_->graph();
     initialise(graph, *backend_, theta_, 0);
     initialise_statistics(graph, *backend_, statistics_);
     optimizer_ = make_base_optimizer(*backend_, theta_, config.optimizer);
     method_ = make_method(*backend_, *optimizer_, theta_, domains_, method_options(config, domains_));
     method_->set_recording(records_);
-    const LossProgram loss_program{program_.get(), loss}, none;
-    gradient_ = std::make_unique<ProgramGradient>(*backend_, together ? none : loss_program,
-                                                  together ? loss_program : none, &statistics_, domains_, 0);
-    draw_batches(graph.type(network.images).elements() / network_options.batch);
+    draw_batches(image_type(graph).elements() / network_options.batch);
     if (!options.export_to.empty()) export_to(options.export_to, config.image_size);
     step();
     backend_->synchronize();
@@ -141,7 +139,7 @@ class StepBench {
                                 {"operations_per_step", backend_->work().size()},
                                 {"gflop_per_step", flops / 1e9},
                                 {"gb_per_step", bytes / 1e9},
-                                {"gflop_per_pass", program_->flops() / 1e9},
+                                {"gflop_per_pass", gradient_->program().flops() / 1e9},
                                 {"peak_rss_mb", peak_memory_mb()},
                                 {"arena_mb", arena_mb()},
                                 {"update_ms", update_milliseconds()}};
@@ -153,11 +151,11 @@ class StepBench {
     }
     return text;
   }
-  Program& program() { return *program_; }
+  Program& program() { return gradient_->program(); }
   std::string backend_name() const { return backend_->name(); }
   int domain_gradients() const { return method_->domain_gradients(); }
   int images_per_step() const { return method_->domain_gradients() * batch_; }
-  double arena_mb() const { return static_cast<double>(program_->arena_bytes()) / 1e6; }
+  double arena_mb() const { return static_cast<double>(gradient_->program().arena_bytes()) / 1e6; }
 
  private:
   std::vector<double> time_of(int count, const std::function<void()>& work) {
@@ -177,14 +175,14 @@ class StepBench {
   void step() {
     for (int domain = 0; domain < domains_; ++domain) {
       const auto d = static_cast<std::size_t>(domain);
-      gradient_->stage(domain, images_[d].data(), labels_[d].data());
+      gradient_->stage(domain, {.pixels = images_[d].data(), .labels = labels_[d]});
     }
     method_->step(steps_++, theta_, *gradient_);
   }
 
   /// weights.safetensors with PyTorch's names, and batches.safetensors: images.0 [N,H,W,C], labels.0, images.1, ...
   void export_to(const std::string& folder, int size) const {
-    save_weights(folder + "/weights.safetensors", program_->graph(), *device_, theta_, statistics_);
+    save_weights(folder + "/weights.safetensors", gradient_->graph(), *device_, theta_, statistics_);
     std::vector<NamedTensor> tensors;
     for (std::size_t d = 0; d < images_.size(); ++d) {
       const std::string number = std::to_string(d);
@@ -212,11 +210,10 @@ class StepBench {
   std::unique_ptr<Backend> device_;
   DeviceRates rates_;
   std::unique_ptr<BenchBackend> backend_;
-  std::unique_ptr<Program> program_;
   FlatVector theta_, statistics_;
   std::unique_ptr<BaseOptimizer> optimizer_;
   std::unique_ptr<Method> method_;
-  std::unique_ptr<ProgramGradient> gradient_;
+  std::unique_ptr<NetworkGradient> gradient_;
   std::vector<std::vector<float>> images_;
   std::vector<std::vector<std::int32_t>> labels_;
   std::int64_t steps_ = 0;

@@ -32,12 +32,15 @@ class DomainLosses::DomainLoss final : public Loss {
 
   void gradient(const FlatVector& theta, const FlatVector& g) override {
     const double batches = static_cast<double>(part_.indices.size()) / owner_.options_.batch;
-    EvaluationBatches reader(*owner_.images_, part_, owner_.options_.batch);
-    const FlatVector& of_batch = owner_.batch_gradient_;
-    for (double keep = 0; reader.next(owner_.batch_); keep = 1) {
+    const auto reader = make_evaluation_batches(*owner_.images_, part_, owner_.options_.batch);
+    FlatVector& of_batch = owner_.batch_gradient_;
+    double keep = 0;
+    while (const ImageBatch* const batch = reader->next()) {
+      owner_.batch_.load(*batch);
       owner_.program_.run(
           {.theta = &theta, .gradient = &of_batch, .statistics = owner_.statistics_, .inputs = owner_.batch_.inputs()});
       owner_.backend_->axpby(1 / batches, of_batch.all(), keep, g.all());
+      keep = 1;
     }
     report();
   }
@@ -62,7 +65,7 @@ DomainLosses::DomainLosses(Backend& backend, const ModelSpec& model, NetworkOpti
       options_(analysis_options(options, parts)),
       program_(build_network(model, options_).graph, backend, arena),
       evaluator_(backend, model, options_, arena),
-      batch_(backend, program_.graph()),
+      batch_(backend, image_type(program_.graph())),
       batch_gradient_(backend, program_.graph().theta_layout(), program_.graph().master()) {
   for (DomainIndices& part : parts) {
     part.indices.resize(part.indices.size() - part.indices.size() % static_cast<std::size_t>(options_.batch));

@@ -24,14 +24,14 @@ Evaluator::Evaluator(Backend& backend, Network network, std::shared_ptr<Arena> a
     : backend_(&backend),
       logits_(network.logits),
       program_(std::move(network.graph), backend, std::move(arena)),
-      batch_(backend, program_.graph()),
+      batch_(backend, image_type(program_.graph())),
       logits_type_{DType::f32, program_.graph().type(logits_).shape, Layout::dense},
       device_logits_(backend, logits_type_.bytes()),
       host_logits_(static_cast<std::size_t>(logits_type_.elements())) {}
 
 std::span<const float> Evaluator::logits(const HostBatch& batch, const FlatVector& theta,
                                          const FlatVector& statistics) {
-  batch_.upload(batch);
+  batch_.load(image_batch(batch));
   return run(batch.size(), theta, statistics);
 }
 
@@ -47,11 +47,12 @@ Score Evaluator::evaluate(const RunImages& images, const DomainIndices& part, co
                           const FlatVector& statistics, const std::function<void(int images)>& done,
                           const EvalAugmentation& augmentation) {
   ScoreSum sum;
-  EvaluationBatches batches(images, part, batch_size(), augmentation);
-  while (batches.next(batch_)) {
-    const int count = static_cast<int>(batches.labels().size());
+  const auto batches = make_evaluation_batches(images, part, batch_size(), augmentation);
+  while (const ImageBatch* const batch = batches->next()) {
+    batch_.load(*batch);
+    const int count = static_cast<int>(batch->labels.size());
     std::span<const float> rows = run(count, theta, statistics);
-    for (const std::int32_t label : batches.labels()) {
+    for (const std::int32_t label : batch->labels) {
       sum.add(rows.first(static_cast<std::size_t>(classes())), label);
       rows = rows.subspan(static_cast<std::size_t>(classes()));
     }

@@ -9,8 +9,9 @@
 #include <vector>
 
 #include "engine/graph/program.h"
+#include "models/device_batch.h"
 #include "models/network.h"
-#include "tools/train/batches.h"
+#include "tools/batches/batches.h"
 
 namespace dgsam {
 
@@ -50,7 +51,7 @@ class Evaluator {
 
   /// Its layouts are those of theta and statistics.
   const Graph& graph() const { return program_.graph(); }
-  int batch_size() const { return static_cast<int>(batch_.size()); }
+  int batch_size() const { return static_cast<int>(batch_.part_size()); }
   int classes() const { return static_cast<int>(logits_type_.shape[1]); }
 
  private:

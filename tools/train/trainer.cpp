@@ -116,25 +116,15 @@ void Trainer::build_networks() {
   // them). With frozen ones it is the mean of S small passes, which need a fraction of the memory.
   const std::size_t free_at_first = backend_->free_bytes();
   const bool concatenate = !config_.freeze_bn && config_.algorithm != "dgsam" && domains > 1;
-  LossProgram batch, all;
-  const auto make_program = [&](int images, LossProgram& loss_program) {
-    NetworkOptions options = network_options();
-    options.batch = images;
-    Network network = build_network(model, options);
-    auto program = std::make_unique<Program>(std::move(network.graph), *backend_, arena_);
-    loss_program = {program.get(), network.loss};
-    return program;
-  };
-  if (concatenate) {
-    all_program_ = make_program(domains * config_.batch_size, all);
-  } else {
-    batch_program_ = make_program(config_.batch_size, batch);
-  }
-  program_ = concatenate ? all_program_.get() : batch_program_.get();
-  const Graph& graph = program_->graph();
-
-  theta_ = FlatVector(*backend_, graph.theta_layout(), graph.master());
-  statistics_ = FlatVector(*backend_, graph.statistic_layout(), graph.master());
+  NetworkOptions training = network_options();
+  if (concatenate) training.batch *= domains;
+  Network network = build_network(model, training);
+  theta_ = FlatVector(*backend_, network.graph.theta_layout(), network.graph.master());
+  statistics_ = FlatVector(*backend_, network.graph.statistic_layout(), network.graph.master());
+  gradient_ = std::make_unique<NetworkGradient>(
+      *backend_, std::move(network), arena_, statistics_,
+      NetworkGradientOptions{.domains = domains, .domains_together = concatenate, .seed = config_.seed});
+  program_ = &gradient_->program();
   NetworkOptions evaluation = network_options();
   evaluation.batch = kEvaluationBatch;
   evaluator_ = std::make_unique<Evaluator>(*backend_, model, evaluation, arena_);
@@ -142,7 +132,6 @@ void Trainer::build_networks() {
   method_ = make_method(*backend_, *optimizer_, theta_, domains, method_options(config_, domains));
   method_->set_recording(config_.recording && !config_.profile);
   if (config_.swad) swad_ = std::make_unique<Swad>(*backend_, theta_, config_.swad_tolerance);
-  gradient_ = std::make_unique<ProgramGradient>(*backend_, batch, all, &statistics_, domains, config_.seed);
 
   const std::size_t free = backend_->free_bytes();
   const std::size_t batch_bytes = gradient_->batches_bytes();

@@ -14,10 +14,10 @@
 #include "data/splits.h"
 #include "engine/check/compare_backend.h"
 #include "models/network.h"
+#include "models/network_gradient.h"
 #include "optim/method.h"
-#include "optim/program_gradient.h"
 #include "optim/swad.h"
-#include "tools/train/batches.h"
+#include "tools/batches/batches.h"
 #include "tools/train/evaluation.h"
 #include "tools/train/run_files.h"
 #include "tools/train/run_progress.h"
@@ -55,7 +55,7 @@ class Trainer {
   std::vector<StateVector> state_vectors() const;
 
   // trainer_run.cpp: how it goes
-  TrainingBatches make_batches() const;
+  std::unique_ptr<TrainingBatches> make_batches() const;
   void take_steps();
   /// Queues the next step, then notes what the one before it saw: the device is never left without work.
   void take_step(TrainingBatches& batches);
@@ -118,13 +118,12 @@ class Trainer {
   std::unique_ptr<Backend> backend_;
   CompareBackend* compare_ = nullptr;  ///< backend_, when it compares
   std::shared_ptr<Arena> arena_;
-  std::unique_ptr<Program> batch_program_, all_program_;  ///< one domain's batch; all domains' together
-  Program* program_ = nullptr;                            ///< the one of the two that was built
   std::unique_ptr<Evaluator> evaluator_;
   FlatVector theta_, statistics_;
   std::unique_ptr<BaseOptimizer> optimizer_;
   std::unique_ptr<Method> method_;
-  std::unique_ptr<ProgramGradient> gradient_;
+  std::unique_ptr<NetworkGradient> gradient_;
+  Program* program_ = nullptr;  ///< gradient_'s
   std::unique_ptr<Swad> swad_;  ///< with config.swad
   std::unique_ptr<RunImages> images_;
 

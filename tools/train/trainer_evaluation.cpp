@@ -152,9 +152,10 @@ nlohmann::ordered_json Trainer::evaluate_swad() {
   if (!config_.freeze_bn && statistics_.layout().parameters() > 0) {
     NetworkOptions options = network_options();
     options.batch = config_.batch_size * static_cast<int>(sources_.size());
-    TrainingBatches batches = make_batches();
-    estimated = estimate_statistics(*backend_, config_.model_spec(static_cast<int>(folder_.classes.size())), options,
-                                    arena_, batches, config_.swad_statistics, average);
+    const auto batches = make_batches();
+    estimated =
+        estimate_statistics(*backend_, config_.model_spec(static_cast<int>(folder_.classes.size())), options, arena_,
+                            *batches, static_cast<int>(sources_.size()), config_.swad_statistics, average);
   }
   const FlatVector& statistics = estimated.data() ? estimated : statistics_;
   save("swad.safetensors", state.last_step, average, statistics);
@@ -184,7 +185,7 @@ void Trainer::finish() {
   summary["steps"] = progress_.steps;
   summary["domain_gradients"] = progress_.steps * method_->domain_gradients();
   // The program computes one domain's gradient, or those of all at once.
-  const int gradients_per_run = program_ == batch_program_.get() ? 1 : static_cast<int>(sources_.size());
+  const int gradients_per_run = gradient_->takes_domains_together() ? static_cast<int>(sources_.size()) : 1;
   summary["flops"] =
       static_cast<double>(progress_.steps) * method_->domain_gradients() / gradients_per_run * program_->flops();
   summary["accuracy"] = progress_.accuracy;

@@ -38,10 +38,10 @@ void Trainer::run() {
 }
 
 void Trainer::check_backend() {
-  TrainingBatches batches = make_batches();
+  const auto batches = make_batches();
   ProgressBar progress("Comparing", config_.backend_check);
   while (progress_.steps < config_.backend_check) {
-    take_step(batches);
+    take_step(*batches);
     progress.set(progress_.steps);
   }
   note_last_step();
@@ -52,20 +52,19 @@ void Trainer::check_backend() {
           " differs from the CPU by more than rounding in the operations marked FAILED");
 }
 
-TrainingBatches Trainer::make_batches() const {
+std::unique_ptr<TrainingBatches> Trainer::make_batches() const {
   std::vector<DomainIndices> parts;
   for (const int domain : sources_) parts.push_back({domain, splits_[static_cast<std::size_t>(domain)].in});
-  return {*images_,
-          std::move(parts),
-          {.batch_size = config_.batch_size,
-           .sampling = config_.sampler == "random" ? Sampling::kRandom : Sampling::kSequential,
-           .seed = config_.seed,
-           .start_step = progress_.steps,
-           .threads = threads()}};
+  return make_training_batches(*images_, std::move(parts),
+                               {.batch_size = config_.batch_size,
+                                .sampling = config_.sampler == "random" ? Sampling::kRandom : Sampling::kSequential,
+                                .seed = config_.seed,
+                                .start_step = progress_.steps,
+                                .threads = threads()});
 }
 
 void Trainer::take_steps() {
-  TrainingBatches batches = make_batches();
+  const auto batches = make_batches();
   if (config_.profile) program_->set_profiling(true);
 
   ProgressBar progress(title_of(method_->name()), config_.steps, progress_.steps);
@@ -83,7 +82,7 @@ void Trainer::take_steps() {
                   static_cast<long long>(progress_.steps));
       break;
     }
-    take_step(batches);
+    take_step(*batches);
     progress.set(progress_.steps);
     save_state_when_due();
     StopSignals::check();
@@ -95,7 +94,7 @@ void Trainer::take_steps() {
 void Trainer::take_step(TrainingBatches& batches) {
   const auto start = std::chrono::steady_clock::now();
   const std::int64_t step = progress_.steps;
-  batches.stage(*gradient_);
+  gradient_->stage(batches.next());
   method_->step(step, theta_, *gradient_);
   if (swad_) swad_->average(theta_);
   if (last_seconds_) note(step - 1, method_->report(1), *last_seconds_);

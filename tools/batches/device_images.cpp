@@ -1,4 +1,4 @@
-#include "tools/train/device_images.h"
+#include "tools/batches/device_images.h"
 
 #include <algorithm>
 #include <utility>

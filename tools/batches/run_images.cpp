@@ -1,4 +1,4 @@
-#include "tools/train/run_images.h"
+#include "tools/batches/run_images.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "tools/train/device_images.h"
+#include "tools/batches/device_images.h"
 
 namespace dgsam {
 
