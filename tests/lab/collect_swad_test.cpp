@@ -47,7 +47,7 @@ double value_at(const ResultTable& table, const std::string& row, const std::str
       if (one.label == row && table.columns[i] == column) return one.figures[i].value;
     }
   }
-  return kNotMeasured;
+  return kMissing;
 }
 
 TEST_CASE("a run that averaged is another algorithm than one that did not, and its average is its result") {

@@ -1,6 +1,4 @@
 // What the analysis commands left beside a checkpoint, in the report.
-#include "tools/lab/report/report_analysis.h"
-
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
@@ -9,10 +7,11 @@
 #include "data/image.h"
 #include "tests/lab/report_run.h"
 #include "tools/lab/report/report.h"
-#include "tools/lab/report/report_groups.h"
 #include "tools/lab/report/report_landscape.h"
 #include "tools/lab/report/report_mistakes.h"
 #include "tools/lab/report/report_sharpness.h"
+#include "tools/results/analysis_records.h"
+#include "tools/results/experiments.h"
 
 namespace dgsam {
 namespace {
@@ -69,11 +68,11 @@ class Runs {
     for (const auto& [name, by_method] : records) {
       for (std::size_t i = 0; i < by_method.size(); ++i) write_bytes(paths[i] / name, by_method[i].dump());
     }
-    input_ = read_runs(paths);
+    input_.runs = read_runs(paths);
   }
   const TemporaryFolder& folder() const { return folder_; }
-  Experiment experiment() const { return experiments_of(input_)[0]; }
-  std::vector<std::string> labels() const { return labels_of(input_); }
+  Experiment experiment() const { return experiments_of(input_.runs)[0]; }
+  std::vector<std::string> labels() const { return labels_of(input_.runs); }
   const ReportInput& input() const { return input_; }
 
  private:
@@ -174,8 +173,8 @@ TEST_CASE("averages of sharpness need a record in every unseen domain, and avera
         write_bytes(paths.back() / "last.sharpness.json", sharpness(unseen == std::string("0") ? 1 : 2).dump());
     }
   }
-  const ReportInput input = read_runs(paths);
-  const std::string html = average_sharpness_part(averaged_experiments(input), labels_of(input));
+  const ReportInput input{.runs = read_runs(paths)};
+  const std::string html = average_sharpness_part(averaged_experiments(input.runs), labels_of(input.runs));
   CHECK(nesting_error(html) == "");
   CHECK_FALSE(contains(html, "SAM"));
   CHECK(contains(html, "<th scope=\"row\">mean of sources</th><td>30.0</td>"));  // ((10 + 30) + (20 + 60)) / 4

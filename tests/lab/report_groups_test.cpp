@@ -1,6 +1,4 @@
 // Runs into methods, repetitions into means, methods into paired differences; and where runs are found.
-#include "tools/lab/report/report_groups.h"
-
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -9,7 +7,8 @@
 #include "tests/lab/report_run.h"
 #include "tools/lab/report/report_findings.h"
 #include "tools/lab/report/report_reproduce.h"
-#include "tools/lab/report/report_tables.h"
+#include "tools/results/experiments.h"
+#include "tools/results/tables.h"
 #include "tools/train/train_config.h"
 
 namespace dgsam {
@@ -65,9 +64,9 @@ TEST_CASE("runs that differ in their seeds alone are one method with mean and st
   std::vector<fs::path> runs;
   for (const int seed : {0, 1, 2}) runs.push_back(trial(folder.path(), "dgsam", 0, seed, 0.5 + 0.1 * seed, 0.2));
   runs.push_back(trial(folder.path(), "erm", 0, 0, 0.5, 0.4));
-  const ReportInput input = read_runs(runs);
-  CHECK(labels_of(input) == std::vector<std::string>{"ERM", "DGSAM"});  // whatever the order of the folders
-  const std::vector<Experiment> experiments = experiments_of(input);
+  const ReportInput input{.runs = read_runs(runs)};
+  CHECK(labels_of(input.runs) == std::vector<std::string>{"ERM", "DGSAM"});  // whatever the order of the folders
+  const std::vector<Experiment> experiments = experiments_of(input.runs);
   REQUIRE(experiments.size() == 1);
   REQUIRE(experiments[0].methods.size() == 2);
   CHECK(experiments[0].methods[1].runs.size() == 3);
@@ -92,14 +91,14 @@ TEST_CASE("methods are told apart by the settings that differ, and SWAD") {
   fs::path averaged = trial(folder.path(), "sam", 0, 0, 0.5, 0.2, {{"rho", 0.1}, {"swad", true}});
   edit(averaged / "summary.json",
        {{"selection", {{"swad", {{"accuracies", {{"env0_in", 0.75}, {"env1_out", 0.5}, {"env2_out", 0.25}}}}}}}});
-  const ReportInput input =
-      read_runs({averaged, trial(folder.path(), "sam", 0, 0, 0.5, 0.2, {{"rho", 0.05}, {"threads", 1}}),
-                 trial(folder.path(), "sam", 0, 0, 0.6, 0.2, {{"rho", 0.1}, {"threads", 2}}),
-                 trial(folder.path(), "dgsam", 0, 0, 0.6, 0.2, {{"rho", 0.1}, {"dgsam_gradients", "fresh"}}),
-                 trial(folder.path(), "dgsam", 0, 0, 0.6, 0.2, {{"rho", 0.1}, {"dgsam_gradients", "all"}})});
-  CHECK(labels_of(input) == std::vector<std::string>{"SAM, rho 0.05", "SAM, rho 0.1", "SAM, rho 0.1 + SWAD",
-                                                     "DGSAM, gradients fresh", "DGSAM, gradients all"});
-  const ReportRun& swad = input.runs[2];
+  const ReportInput input{
+      .runs = read_runs({averaged, trial(folder.path(), "sam", 0, 0, 0.5, 0.2, {{"rho", 0.05}, {"threads", 1}}),
+                         trial(folder.path(), "sam", 0, 0, 0.6, 0.2, {{"rho", 0.1}, {"threads", 2}}),
+                         trial(folder.path(), "dgsam", 0, 0, 0.6, 0.2, {{"rho", 0.1}, {"dgsam_gradients", "fresh"}}),
+                         trial(folder.path(), "dgsam", 0, 0, 0.6, 0.2, {{"rho", 0.1}, {"dgsam_gradients", "all"}})})};
+  CHECK(labels_of(input.runs) == std::vector<std::string>{"SAM, rho 0.05", "SAM, rho 0.1", "SAM, rho 0.1 + SWAD",
+                                                          "DGSAM, gradients fresh", "DGSAM, gradients all"});
+  const FinishedRun& swad = input.runs[2];
   CHECK(final_unseen(swad) == 0.75);
   CHECK(final_source(swad) == 0.375);
   edit(averaged / "summary.json", {{"selection", nullptr}});
@@ -115,12 +114,12 @@ TEST_CASE("averages are taken over the domains of a trial first, and of complete
       runs.push_back(trial(folder.path(), "erm", unseen, seed, 0.4 + 0.2 * unseen + 0.1 * seed, 0.3));
     }
   }
-  const ReportInput input = read_runs(runs);
-  const std::vector<double> averages = trial_averages(averaged_experiments(input), "ERM", final_unseen);
+  const ReportInput input{.runs = read_runs(runs)};
+  const std::vector<double> averages = trial_averages(averaged_experiments(input.runs), "ERM", final_unseen);
   REQUIRE(averages.size() == 2);
   CHECK(averages[0] == doctest::Approx(0.5));
   CHECK(averages[1] == doctest::Approx(0.6));
-  const Table table = average_table(input);
+  const Table table = average_table(input.runs);
   CHECK(row(table, "Mean ± standard error", "trials")[0] == "2");
   CHECK(row(table, "Accuracy on the unseen domain, %", "art")[0] == "50.0 ± 4.7 (3)");
   CHECK(row(table, "Accuracy on the unseen domain, %", "mean")[0] == "55.0 ± 3.5");
@@ -166,21 +165,21 @@ TEST_CASE("variants of a method are compared with their own kind; unequal rho is
       edit(runs.back() / "summary.json", {{"sharpness_rho", rho}});
     }
   }
-  const ReportInput input = read_runs(runs);
+  const ReportInput input{.runs = read_runs(runs)};
   std::vector<std::string> names;
-  for (const PairedFinding& finding : paired_findings(input)) names.push_back(finding.name);
+  for (const PairedFinding& finding : paired_findings(input.runs)) names.push_back(finding.name);
   CHECK(names == std::vector<std::string>{"DGSAM, rho 0.05 − SAM, rho 0.05", "DGSAM, rho 0.1 − SAM, rho 0.1",
                                           "SAM, rho 0.05 − ERM", "SAM, rho 0.1 − ERM", "DGSAM, rho 0.05 − ERM",
                                           "DGSAM, rho 0.1 − ERM"});
-  CHECK(contains(findings_caveat(input), "the runs differ in rho"));
+  CHECK(contains(findings_caveat(input.runs), "the runs differ in rho"));
 }
 
 TEST_CASE("costs are given as multiples of ERM's") {
   const TemporaryFolder folder;
-  const ReportInput input =
-      read_runs({trial(folder.path(), "erm", 0, 0, 0.5, 0.4), trial(folder.path(), "erm", 1, 0, 0.5, 0.4),
-                 trial(folder.path(), "sam", 0, 0, 0.5, 0.4)});
-  const Table table = cost_table(input);
+  const ReportInput input{
+      .runs = read_runs({trial(folder.path(), "erm", 0, 0, 0.5, 0.4), trial(folder.path(), "erm", 1, 0, 0.5, 0.4),
+                         trial(folder.path(), "sam", 0, 0, 0.5, 0.4)})};
+  const Table table = cost_table(input.runs);
   CHECK(row(table, "Gradients of one domain's batch", "number") == std::vector<std::string>{"6", "12"});
   CHECK(row(table, "Gradients of one domain's batch", "times ERM") ==
         std::vector<std::string>{"1.00\u00a0×", "2.00\u00a0×"});
@@ -205,7 +204,7 @@ TEST_CASE("finished runs are found below a folder; others are named") {
   CHECK(find_run_folders({open}).runs == std::vector<fs::path>{open});  // asked for by name
   CHECK(contains(error_of([&] { find_run_folders({sweep / "a"}); }), "not done: 1, the first: " + open.string()));
   CHECK(contains(error_of([&] { find_run_folders({folder / "none"}); }), "none cannot be read: it is no folder"));
-  ReportInput input = read_runs(found.runs);
+  ReportInput input{.runs = read_runs(found.runs)};
   input.skipped = found.skipped;
   const std::string page = html_report(input);
   CHECK(contains(page, "3 runs are not done and left out"));
@@ -240,7 +239,7 @@ TEST_CASE("of a sweep the command is its launch, once") {
               R"({"datasets": ["PACS"], "algorithms": ["erm", "sam"], "test_envs": "0", "trials": 3,
     "grid": "defaults", "search": "first-trial", "n_hparams": 1, "train": ["--data-dir", "data"],
     "domains": {"PACS": ["art", "photo", "sketch"]}, "choices": [{}]})");
-  CHECK(commands_of(read_runs(runs).runs) ==
+  CHECK(commands_of(read_runs(runs)) ==
         std::vector<std::string>{"dgsam-run sweep launch --datasets PACS --algorithms erm,sam --test-envs 0 --trials 3 "
                                  "--grid defaults --out " +
                                  sweep.string() + " -- --data-dir data"});

@@ -15,7 +15,7 @@
 #include "tools/lab/report/report_chart.h"
 #include "tools/lab/report/report_figures.h"
 #include "tools/lab/report/report_findings.h"
-#include "tools/lab/report/report_tables.h"
+#include "tools/results/tables.h"
 
 namespace dgsam {
 
@@ -23,9 +23,9 @@ namespace fs = std::filesystem;
 
 TEST_CASE("a run directory is read into the figures of the report") {
   const TemporaryFolder folder;
-  const ReportInput input = read_runs({make_run(folder.path(), "a", "dgsam", "0")});
+  const ReportInput input{.runs = read_runs({make_run(folder.path(), "a", "dgsam", "0")})};
   REQUIRE(input.runs.size() == 1);
-  const ReportRun& run = input.runs[0];
+  const FinishedRun& run = input.runs[0];
   CHECK(run.label == "DGSAM");
   CHECK(run.domains == std::vector<std::string>{"art", "photo", "sketch"});
   CHECK(run.unseen == 0);
@@ -46,18 +46,18 @@ TEST_CASE("a run directory is read into the figures of the report") {
 
 TEST_CASE("the unseen domain may be an index, a name or none") {
   const TemporaryFolder folder;
-  CHECK(read_runs({make_run(folder.path(), "a", "erm", "\"sketch\"")}).runs[0].unseen == 2);
-  CHECK(read_runs({make_run(folder.path(), "b", "erm", "\"none\"")}).runs[0].unseen == -1);
-  CHECK(read_runs({make_run(folder.path(), "c", "erm", "null")}).runs[0].unseen == -1);
+  CHECK(read_runs({make_run(folder.path(), "a", "erm", "\"sketch\"")})[0].unseen == 2);
+  CHECK(read_runs({make_run(folder.path(), "b", "erm", "\"none\"")})[0].unseen == -1);
+  CHECK(read_runs({make_run(folder.path(), "c", "erm", "null")})[0].unseen == -1);
   CHECK(contains(error_of([&] { read_runs({make_run(folder.path(), "d", "erm", "3")}); }), "there are 3 domains"));
   CHECK(contains(error_of([&] { read_runs({make_run(folder.path(), "e", "erm", "\"cat\"")}); }), "\"cat\" is not one"));
 }
 
 TEST_CASE("runs that share method and unseen domain are told apart by their directories") {
   const TemporaryFolder folder;
-  const ReportInput input =
-      read_runs({make_run(folder.path(), "seed0", "sam", "0"), make_run(folder.path(), "seed1", "sam", "0") / "",
-                 make_run(folder.path(), "x", "sam", "1")});
+  const ReportInput input{
+      .runs = read_runs({make_run(folder.path(), "seed0", "sam", "0"),
+                         make_run(folder.path(), "seed1", "sam", "0") / "", make_run(folder.path(), "x", "sam", "1")})};
   CHECK(input.runs[0].label == "SAM (seed0)");
   CHECK(input.runs[1].label == "SAM (seed1)");
   CHECK(input.runs[2].label == "SAM");
@@ -88,7 +88,7 @@ TEST_CASE("a missing or malformed file is an error that names the file and the l
 TEST_CASE("the terminal table shows each figure once, in aligned columns") {
   const TemporaryFolder folder;
   const std::string text =
-      text_table(read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "dgsam", "0")}));
+      text_tables(read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "dgsam", "0")}));
   CHECK(text ==
         "Unseen domain: art     ERM   DGSAM\n"
         "Accuracy, %\n"
@@ -109,17 +109,17 @@ TEST_CASE("the terminal table shows each figure once, in aligned columns") {
 
 TEST_CASE("with several unseen domains the averages need a run for each") {
   const TemporaryFolder folder;
-  const ReportInput input =
-      read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "erm", "1"),
-                 make_run(folder.path(), "c", "sam", "0"), make_run(folder.path(), "d", "sam", "null")});
-  CHECK(experiments_of(input).size() == 3);
-  const std::vector<Experiment> experiments = averaged_experiments(input);
+  const ReportInput input{
+      .runs = read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "erm", "1"),
+                         make_run(folder.path(), "c", "sam", "0"), make_run(folder.path(), "d", "sam", "null")})};
+  CHECK(experiments_of(input.runs).size() == 3);
+  const std::vector<Experiment> experiments = averaged_experiments(input.runs);
   REQUIRE(experiments.size() == 2);
   CHECK(experiments[0].unseen == "art");
   CHECK(experiments[0].methods.size() == 2);
   CHECK(experiments[1].unseen == "photo");
 
-  const Table table = average_table(input);
+  const Table table = average_table(input.runs);
   CHECK(table.columns == std::vector<std::string>{"ERM", "SAM"});
   const std::vector<TableRow>& unseen = table.groups[0].rows;
   CHECK(unseen[0].cells == std::vector<std::string>{"50.0", "50.0"});
@@ -127,14 +127,14 @@ TEST_CASE("with several unseen domains the averages need a run for each") {
   CHECK(unseen[2].cells == std::vector<std::string>{"72.5", "–"});
   CHECK(table.groups[1].rows[0].cells[0] == "72.5");  // ((0.7 + 0.9) / 2 + (0.4 + 0.9) / 2) / 2
   CHECK(table.groups[3].rows[1].cells[0] == "12");
-  CHECK(contains(text_table(input), "\nAverage over 2 unseen domains"));
+  CHECK(contains(text_tables(input.runs), "\nAverage over 2 unseen domains"));
 }
 
 TEST_CASE("the headline states the numbers of every method") {
   const TemporaryFolder folder;
-  const ReportInput input =
-      read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "sam", "0")});
-  const std::string text = headline(input);
+  const ReportInput input{
+      .runs = read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "sam", "0")})};
+  const std::string text = headline(input.runs);
   CHECK(contains(text, "On the unseen domain art the accuracy is 50.0\u00a0% for ERM and 50.0\u00a0% for SAM."));
   CHECK(contains(text, "on average 0.500 for ERM and 0.500 for SAM."));
   CHECK(contains(text, "single run"));
@@ -142,9 +142,9 @@ TEST_CASE("the headline states the numbers of every method") {
 
 TEST_CASE("the page is well formed, needs no network and no script, and shows everything given") {
   const TemporaryFolder folder;
-  ReportInput input =
-      read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "dgsam", "0"),
-                 make_run(folder.path(), "c", "erm", "1"), make_run(folder.path(), "d", "erm", "\"none\"")});
+  ReportInput input{
+      .runs = read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "dgsam", "0"),
+                         make_run(folder.path(), "c", "erm", "1"), make_run(folder.path(), "d", "erm", "\"none\"")})};
   input.title = "A title";
   input.explanation = "What was done.";
   input.commands = {"dgsam-run train --out here"};
@@ -166,9 +166,9 @@ TEST_CASE("the page is well formed, needs no network and no script, and shows ev
 
 TEST_CASE("charts become SVG files of their own, named by heading and title, with a key and the page's colours") {
   const TemporaryFolder folder;
-  const ReportInput input =
-      read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "dgsam", "0"),
-                 make_run(folder.path(), "c", "erm", "1")});
+  const ReportInput input{
+      .runs = read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "dgsam", "0"),
+                         make_run(folder.path(), "c", "erm", "1")})};
   const std::string page = html_report(input);
   const std::map<std::string, std::string> figures = svg_figures(page, {"ERM", "DGSAM"});
   REQUIRE(figures.contains("unseen-domain-art-training-loss-by-step.svg"));
@@ -194,11 +194,11 @@ TEST_CASE("charts become SVG files of their own, named by heading and title, wit
 TEST_CASE("text from outside cannot become markup") {
   const TemporaryFolder folder;
   const std::string hostile = "<b onclick='x'>\"&";
-  ReportInput input = read_runs({make_run(folder.path(), "a", "erm", "0")});
+  ReportInput input{.runs = read_runs({make_run(folder.path(), "a", "erm", "0")})};
   input.title = input.explanation = hostile;
   input.commands = {hostile};
   input.samples = {{hostile, {{1}}}};
-  ReportRun& run = input.runs[0];
+  FinishedRun& run = input.runs[0];
   run.label = run.domains[0] = run.domains[1] = hostile;
   run.settings = run.versions = {{hostile, hostile}};
   const std::string page = html_report(input);
@@ -211,14 +211,15 @@ TEST_CASE("text from outside cannot become markup") {
 TEST_CASE("a report without runs, or of different data sets, is refused") {
   const TemporaryFolder folder;
   CHECK(contains(error_of([] { html_report({}); }), "at least one run"));
-  ReportInput input = read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "sam", "0")});
+  ReportInput input{
+      .runs = read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "sam", "0")})};
   input.runs[1].domains.back() = "clipart";
-  CHECK(contains(error_of([&] { text_table(input); }), "different domains"));
+  CHECK(contains(error_of([&] { text_tables(input.runs); }), "different domains"));
 }
 
 TEST_CASE("a page that cannot be written is an error that names its path") {
   const TemporaryFolder folder;
-  const ReportInput input = read_runs({make_run(folder.path(), "a", "erm", "0")});
+  const ReportInput input{.runs = read_runs({make_run(folder.path(), "a", "erm", "0")})};
   const fs::path path = folder.path() / "none" / "report.html";
   CHECK(contains(error_of([&] { write_report(path, html_report(input)); }), path.string()));
   write_report(folder.path() / "report.html", html_report(input));

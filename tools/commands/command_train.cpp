@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "tools/commands/commands.h"
-#include "tools/lab/report/report.h"
+#include "tools/results/tables.h"
 #include "tools/train/trainer.h"
 
 namespace dgsam {
@@ -31,7 +31,7 @@ void add_train_command(CLI::App& app) {
     } else {
       Trainer(*config).run();
     }
-    std::printf("%s", text_table(read_runs({config->out})).c_str());
+    std::printf("%s", text_tables(read_runs({config->out})).c_str());
     std::printf("Written to %s\n", config->out.c_str());
   });
 }

@@ -2,27 +2,18 @@
 //
 // The rule is DomainBed's: records are grouped by (trial, data set, algorithm, unseen domain), hyperparameters and
 // checkpoint are chosen in each group by a selection method, and the score is the accuracy on the unseen domain's
-// in-split (80 % of its images). What is chosen: tools/collect/collect_select.h. Tables:
-// tools/collect/collect_tables.h.
+// in-split (80 % of its images). What is chosen: collect_select.h. Tables: collect_tables.h.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "tools/results/trial.h"
+
 namespace dgsam {
-
-inline constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
-
-/// What one table entry averages over. DomainBed's runs: its trial_seed. Ours: the same, and where runs differ in
-/// nothing but --seed, every seed is a trial of its own.
-struct Trial {
-  std::int64_t trial_seed = 0, seed = 0;
-  auto operator<=>(const Trial&) const = default;
-};
 
 /// What selection chooses among. DomainBed's runs: the number hparams_seed; ours: every value that decides a run beside
 /// data set, domain, algorithm and seeds, as JSON.
@@ -32,13 +23,13 @@ struct Hparams {
   auto operator<=>(const Hparams&) const = default;
 };
 
-/// What a run took; kNotMeasured where its files do not say.
+/// What a run took; kMissing where its files do not say.
 struct RunCost {
-  double training_seconds = kNotMeasured;  ///< of timing.jsonl
-  double evaluation_seconds = kNotMeasured;
-  double gradients = kNotMeasured;  ///< of one domain's batch
-  double flops = kNotMeasured;      ///< of the forward and backward passes of training
-  double peak_mb = kNotMeasured;
+  double training_seconds = kMissing;  ///< of timing.jsonl
+  double evaluation_seconds = kMissing;
+  double gradients = kMissing;  ///< of one domain's batch
+  double flops = kMissing;      ///< of the forward and backward passes of training
+  double peak_mb = kMissing;
   std::int64_t steps = 0;  ///< done, as far as the files say
 };
 
@@ -61,7 +52,7 @@ struct ResultRecord {
   bool averaged = false;  ///< by --swad on; `step` is the last one averaged
   std::int64_t step = 0;
   std::vector<double> in,
-      out;  ///< accuracies in 0..1 by domain, as many as the record has; kNotMeasured: not evaluated
+      out;  ///< accuracies in 0..1 by domain, as many as the record has; kMissing: not evaluated
 };
 
 /// What could not be used, or is used with a reservation.

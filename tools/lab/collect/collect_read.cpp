@@ -42,7 +42,7 @@ std::string without_python_numbers(const std::string& text) {
 
 double number(const Json& object, const std::string& key) {
   const auto found = object.find(key);
-  return found == object.end() || !found->is_number() ? kNotMeasured : found->get<double>();
+  return found == object.end() || !found->is_number() ? kMissing : found->get<double>();
 }
 
 Json read_object(const fs::path& path) {
@@ -232,7 +232,7 @@ class FolderReader {
 
   double sum_of(const std::string& name, const std::string& key) const {
     std::ifstream file(folder_ / name);
-    double sum = kNotMeasured;
+    double sum = kMissing;
     for (std::string text; std::getline(file, text);) {
       const double value = number(Json::parse(text, nullptr, false), key);
       if (!std::isnan(value)) sum = (std::isnan(sum) ? 0 : sum) + value;

@@ -193,7 +193,7 @@ std::optional<SwadChoice> select_swad(const Collection& collection, const Result
 }
 
 double numpy_mean(std::span<const double> values) {
-  return values.empty() ? kNotMeasured : numpy_sum(values) / static_cast<double>(values.size());
+  return values.empty() ? kMissing : numpy_sum(values) / static_cast<double>(values.size());
 }
 
 double domainbed_error(std::span<const double> values) {

@@ -23,8 +23,8 @@ enum class Selection : std::uint8_t {
 std::string name_of(Selection selection);
 
 struct Choice {
-  double validation = kNotMeasured;  ///< what was maximised
-  double test = kNotMeasured;        ///< in-split accuracy of the unseen domain there
+  double validation = kMissing;  ///< what was maximised
+  double test = kMissing;        ///< in-split accuracy of the unseen domain there
   Hparams hparams;
   const ResultRecord* record = nullptr;  ///< of the single-domain run
 };
@@ -40,7 +40,7 @@ std::optional<Choice> select(const Collection& collection, const ResultGroup& gr
 /// in the group: the best checkpoint by the unseen domain's out-split (oracle), by the sources' (iid), the last, and
 /// the averaged weights (swad), which not every run has.
 struct SwadChoice {
-  double oracle = kNotMeasured, iid = kNotMeasured, last = kNotMeasured, swad = kNotMeasured;
+  double oracle = kMissing, iid = kMissing, last = kMissing, swad = kMissing;
 };
 std::optional<SwadChoice> select_swad(const Collection& collection, const ResultGroup& group);
 

@@ -240,7 +240,7 @@ std::vector<ResultTable> cost_tables(const Collection& collection) {
       if (runs == 0) continue;
       const auto mean = [](const std::vector<double>& values, int decimals) {
         Figure figure = mean_figure(values, decimals);
-        figure.error = kNotMeasured;
+        figure.error = kMissing;
         return figure;
       };
       Figure total = mean(hours, 2);

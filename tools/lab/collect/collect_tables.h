@@ -11,12 +11,12 @@
 
 namespace dgsam {
 
-/// One cell. `value` is kNotMeasured where there is nothing to show.
+/// One cell. `value` is kMissing where there is nothing to show.
 struct Figure {
-  double value = kNotMeasured;
-  double error = kNotMeasured;                     ///< standard error, DomainBed's
-  double low = kNotMeasured, high = kNotMeasured;  ///< 95 % interval
-  std::size_t count = 0;  ///< of trials, pairs or runs that `value` is the mean of; 0: not a mean
+  double value = kMissing;
+  double error = kMissing;                 ///< standard error, DomainBed's
+  double low = kMissing, high = kMissing;  ///< 95 % interval
+  std::size_t count = 0;                   ///< of trials, pairs or runs that `value` is the mean of; 0: not a mean
   int decimals = 1;
 };
 

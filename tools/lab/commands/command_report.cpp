@@ -7,8 +7,10 @@
 #include "tools/lab/commands/lab_commands.h"
 #include "tools/lab/report/report.h"
 #include "tools/lab/report/report_figures.h"
-#include "tools/lab/report/report_groups.h"
+#include "tools/lab/report/report_findings.h"
 #include "tools/lab/report/report_mistakes.h"
+#include "tools/results/run_folders.h"
+#include "tools/results/tables.h"
 #include "tools/terminal/late_progress.h"
 
 namespace dgsam {
@@ -87,10 +89,10 @@ void add_report_command(CLI::App& app) {
       for (const std::string& one : folders.skipped) std::fprintf(stderr, "  %s\n", one.c_str());
     }
     LateProgress progress("Reading runs");
-    ReportInput input = read_runs(folders.runs, progress.callback());
+    ReportInput input{.runs = read_runs(folders.runs, progress.callback())};
     progress.finish();
     input.skipped = std::move(folders.skipped);
-    std::printf("%s", text_table(input).c_str());
+    std::printf("%s", (text_tables(input.runs) + text_findings(input.runs)).c_str());
     const std::string out = place_of(*options);
     if (out.empty() && options->figures.empty()) return;
     input.title = options->title;
@@ -104,7 +106,7 @@ void add_report_command(CLI::App& app) {
       std::printf("Report: %s\n", out.c_str());
     }
     if (!options->figures.empty()) {
-      std::printf("Figures: %zu in %s\n", write_figures(options->figures, page, labels_of(input)),
+      std::printf("Figures: %zu in %s\n", write_figures(options->figures, page, labels_of(input.runs)),
                   options->figures.c_str());
     }
   });

@@ -35,16 +35,16 @@ struct AblationSetting {
 /// Of an ablation's sweep, the default first. Throws Error when it is none.
 std::vector<AblationSetting> settings_of(const Sweep& sweep);
 
-/// What one finished run says of its last weights; kNotMeasured where its files do not say.
+/// What one finished run says of its last weights; kMissing where its files do not say.
 struct AblationRun {
   std::size_t setting = 0;  ///< index into settings_of()
   int trial = 0, test_env = 0;
-  double accuracy = kNotMeasured;         ///< in-split of the unseen domain, 0..1
-  double source_accuracy = kNotMeasured;  ///< mean of the sources' out-splits, 0..1
-  double sharpness = kNotMeasured;        ///< one-step, mean over the source domains
-  double sharpness_total = kNotMeasured;  ///< of their mean loss
-  double gradients = kNotMeasured;        ///< of one domain's batch, per step
-  double seconds = kNotMeasured;          ///< of training
+  double accuracy = kMissing;         ///< in-split of the unseen domain, 0..1
+  double source_accuracy = kMissing;  ///< mean of the sources' out-splits, 0..1
+  double sharpness = kMissing;        ///< one-step, mean over the source domains
+  double sharpness_total = kMissing;  ///< of their mean loss
+  double gradients = kMissing;        ///< of one domain's batch, per step
+  double seconds = kMissing;          ///< of training
 };
 
 /// From the summaries of the jobs that are done. Throws Error that names a summary that cannot be used.

@@ -26,9 +26,9 @@ class Page {
  public:
   explicit Page(const ReportInput& input)
       : input_(input),
-        experiments_(experiments_of(input)),
-        averaged_(averaged_experiments(input)),
-        labels_(labels_of(input)) {}
+        experiments_(experiments_of(input.runs)),
+        averaged_(averaged_experiments(input.runs)),
+        labels_(labels_of(input.runs)) {}
 
   std::string html() const {
     std::string text =
@@ -37,12 +37,12 @@ class Page {
     text += element("title", input_.title) + "<style>" + std::string(kReportStyle) + "</style>\n</head>\n<body>\n";
     text += "<a class=\"skip\" href=\"#results\">Skip to the results</a>\n<main>\n<header>\n";
     text += element("h1", input_.title) + (input_.explanation.empty() ? "" : element("p", input_.explanation));
-    text += "<p class=\"headline\">" + escaped(headline(input_)) + "</p>\n" + findings() + skipped() + contents() +
+    text += "<p class=\"headline\">" + escaped(headline(input_.runs)) + "</p>\n" + findings() + skipped() + contents() +
             "</header>\n";
     text += samples() + "<div id=\"results\">\n" + averages();
     for (std::size_t i = 0; i < experiments_.size(); ++i) text += experiment(i);
     text += "</div>\n<section id=\"cost\">\n<h2>Cost</h2>\n" +
-            html_table(cost_table(input_), "Of one run, mean over all runs of a method", labels_) + "</section>\n";
+            html_table(cost_table(input_.runs), "Of one run, mean over all runs of a method", labels_) + "</section>\n";
     return text + reading() + reproduce_section(input_) + "</main>\n</body>\n</html>\n";
   }
 
@@ -50,12 +50,12 @@ class Page {
   std::string findings() const {
     std::string items;
     bool interval = false;
-    for (const PairedFinding& finding : paired_findings(input_)) {
+    for (const PairedFinding& finding : paired_findings(input_.runs)) {
       items += element("li", sentence_of(finding));
       interval = interval || finding.accuracy.pairs > 1 || finding.sharpness.pairs > 1;
     }
     if (items.empty()) return "";
-    const std::string caveat = findings_caveat(input_);
+    const std::string caveat = findings_caveat(input_.runs);
     return "<div class=\"findings\">\n" +
            element("p", std::string("Paired differences: the same trial with the same domain left out") +
                             (interval ? ", mean and 95 % bootstrap interval." : ".")) +
@@ -111,7 +111,7 @@ class Page {
 
   std::string averages() const {
     if (averaged_.size() < 2) return "";
-    const Table table = average_table(input_);
+    const Table table = average_table(input_.runs);
     return "<section id=\"average\">\n<h2>All unseen domains</h2>\n<div class=\"pair\">\n" +
            html_table(table, table.title, labels_) + "<div>\n" + average_figures(averaged_, labels_) +
            "</div>\n</div>\n" + part("Worst case and curvature, averaged", average_sharpness_part(averaged_, labels_)) +
@@ -154,7 +154,7 @@ class Page {
                     "A domain gradient is one gradient of one domain's batch. With S source domains a step costs S of "
                     "them in ERM, 2S in SAM and S + 1 in DGSAM.");
     const bool dgsam = std::any_of(input_.runs.begin(), input_.runs.end(),
-                                   [](const ReportRun& run) { return run.algorithm == "dgsam"; });
+                                   [](const FinishedRun& run) { return run.algorithm == "dgsam"; });
     if (dgsam) {
       text +=
           element("p",
@@ -172,7 +172,7 @@ class Page {
 }  // namespace
 
 std::string html_report(const ReportInput& input) {
-  check_report(input);
+  check_runs(input.runs);
   return Page(input).html();
 }
 

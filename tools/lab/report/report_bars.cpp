@@ -4,7 +4,7 @@
 
 #include "tools/lab/drawing/svg.h"
 #include "tools/lab/report/report_chart.h"
-#include "tools/lab/report/report_tables.h"
+#include "tools/results/tables.h"
 
 namespace dgsam {
 namespace {

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "tools/lab/drawing/svg.h"
-#include "tools/lab/report/report_tables.h"
+#include "tools/results/tables.h"
 
 namespace dgsam {
 namespace {

@@ -15,7 +15,7 @@ std::vector<Curve> curves_of(const Experiment& experiment, const CurveOf& curve_
   std::vector<Curve> curves;
   for (const MethodRuns& method : experiment.methods) {
     std::vector<Curve> single;
-    for (const ReportRun* run : method.runs) {
+    for (const FinishedRun* run : method.runs) {
       Curve curve{method.label, method.colour, {}, {}};
       curve_of(*run, curve);
       single.push_back(std::move(curve));
@@ -33,7 +33,7 @@ std::vector<Curve> curves_of(const Experiment& experiment, const CurveOf& curve_
 template <class Value>
 std::string accuracy_figure(const Experiment& experiment, const std::string& title, const std::string& remark,
                             const Value& value) {
-  const auto curves = curves_of(experiment, [&](const ReportRun& run, Curve& curve) {
+  const auto curves = curves_of(experiment, [&](const FinishedRun& run, Curve& curve) {
     for (const EvaluationPoint& evaluation : run.evaluations) {
       curve.x.push_back(evaluation.step);
       curve.y.push_back(100 * value(run, evaluation.accuracy));
@@ -46,10 +46,10 @@ std::string accuracy_figure(const Experiment& experiment, const std::string& tit
 std::string loss_figure(const Experiment& experiment) {
   std::size_t steps = 1;
   for (const MethodRuns& method : experiment.methods) {
-    for (const ReportRun* run : method.runs) steps = std::max(steps, run->steps.size());
+    for (const FinishedRun* run : method.runs) steps = std::max(steps, run->steps.size());
   }
   const std::size_t window = (steps + kPoints - 1) / kPoints;  // one for all runs, so that their points meet
-  const auto curves = curves_of(experiment, [&](const ReportRun& run, Curve& curve) {
+  const auto curves = curves_of(experiment, [&](const FinishedRun& run, Curve& curve) {
     curve.x.assign(run.steps.begin(), run.steps.end());
     curve.y = run.loss;
     curve = smoothed(curve, window);
@@ -76,7 +76,7 @@ std::string curves(const Experiment& experiment) {
 std::string evaluations(const Experiment& experiment) {
   std::string rows;
   for (const MethodRuns& method : experiment.methods) {
-    for (const ReportRun* run : method.runs) {
+    for (const FinishedRun* run : method.runs) {
       for (const EvaluationPoint& evaluation : run->evaluations) {
         rows += "<tr><th scope=\"row\">" + escaped(method.label) + "</th><td>" + std::to_string(run->trial.trial_seed) +
                 "</td><td>" + std::to_string(run->trial.seed) + "</td><td>" + std::to_string(evaluation.step) +
@@ -95,14 +95,14 @@ std::string evaluations(const Experiment& experiment) {
 
 std::string sharpness_figure(const Experiment& experiment) {
   BarChart chart{"One-step sharpness by domain", {}, {}};
-  const ReportRun& first = experiment.first();
+  const FinishedRun& first = experiment.first();
   std::vector<RunFigure> figures;
   for (const std::size_t domain : source_domains(first)) {
     chart.groups.push_back(first.domains[domain]);
-    figures.push_back([domain](const ReportRun& run) { return run.sharpness[domain]; });
+    figures.push_back([domain](const FinishedRun& run) { return run.sharpness[domain]; });
   }
   chart.groups.push_back("total");
-  figures.push_back([](const ReportRun& run) { return run.total_sharpness; });
+  figures.push_back([](const FinishedRun& run) { return run.total_sharpness; });
   chart.bars = method_bars(experiment, figures);
   const std::string whiskers = has_repetitions({experiment}) ? "; whiskers are standard errors" : "";
   return figure("One-step sharpness of the source domains",
@@ -130,7 +130,7 @@ std::string average_figures(const std::vector<Experiment>& experiments, const st
     add(bars, statistic_of(trial_averages(experiments, labels[label], source_sharpness)), 1);
     add(bars,
         statistic_of(
-            trial_averages(experiments, labels[label], [](const ReportRun& run) { return run.total_sharpness; })),
+            trial_averages(experiments, labels[label], [](const FinishedRun& run) { return run.total_sharpness; })),
         1);
     accuracy.bars.push_back(std::move(marks));
     sharpness.bars.push_back(std::move(bars));

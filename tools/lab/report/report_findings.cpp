@@ -7,14 +7,14 @@
 #include <utility>
 
 #include "tools/lab/collect/collect_tables.h"
-#include "tools/lab/report/report_methods.h"
-#include "tools/lab/report/report_tables.h"
+#include "tools/results/methods.h"
+#include "tools/results/tables.h"
 
 namespace dgsam {
 namespace {
 
-using Key = std::pair<ReportTrial, int>;  // trial and unseen domain
-using RunPair = std::pair<const ReportRun*, const ReportRun*>;
+using Key = std::pair<Trial, int>;  // trial and unseen domain
+using RunPair = std::pair<const FinishedRun*, const FinishedRun*>;
 
 /// "57.7 % for ERM, 57.8 % for SAM and 52.8 % for DGSAM"; what is missing is left out.
 std::string listed(const std::vector<std::string>& labels, const std::vector<Statistic>& values,
@@ -32,13 +32,13 @@ std::string listed(const std::vector<std::string>& labels, const std::vector<Sta
   return text;
 }
 
-std::vector<RunPair> pairs_of(const ReportInput& input, const std::string& a, const std::string& b) {
-  std::map<Key, const ReportRun*> of_b;
-  for (const ReportRun& run : input.runs) {
+std::vector<RunPair> pairs_of(const std::vector<FinishedRun>& runs, const std::string& a, const std::string& b) {
+  std::map<Key, const FinishedRun*> of_b;
+  for (const FinishedRun& run : runs) {
     if (run.label == b) of_b[{run.trial, run.unseen}] = &run;
   }
   std::vector<RunPair> pairs;
-  for (const ReportRun& run : input.runs) {
+  for (const FinishedRun& run : runs) {
     const auto partner = of_b.find({run.trial, run.unseen});
     if (run.label == a && partner != of_b.end()) pairs.emplace_back(&run, partner->second);
   }
@@ -65,18 +65,18 @@ double ratio_of(const std::vector<RunPair>& pairs, const RunFigure& figure) {
 }
 
 /// Pairs of labels: see paired_findings().
-std::vector<std::pair<std::string, std::string>> comparisons(const ReportInput& input) {
-  std::map<std::pair<std::string, bool>, std::vector<const ReportRun*>> variants;
+std::vector<std::pair<std::string, std::string>> comparisons(const std::vector<FinishedRun>& runs) {
+  std::map<std::pair<std::string, bool>, std::vector<const FinishedRun*>> variants;
   std::set<std::string> seen;
-  for (const ReportRun& run : input.runs) {
+  for (const FinishedRun& run : runs) {
     if (seen.insert(run.label).second) variants[{run.algorithm, run.swad}].push_back(&run);
   }
   std::vector<std::pair<std::string, std::string>> pairs;
   for (const auto& [a, b] : {std::pair{"dgsam", "sam"}, {"sam", "erm"}, {"dgsam", "erm"}}) {
     for (const bool swad : {false, true}) {
       const auto &of_a = variants[{a, swad}], &of_b = variants[{b, swad}];
-      for (const ReportRun* one : of_a) {
-        for (const ReportRun* other : of_b) {
+      for (const FinishedRun* one : of_a) {
+        for (const FinishedRun* other : of_b) {
           // A method of one variant (ERM knows no rho) is compared with every one of the other.
           const bool comparable = of_a.size() == 1 || of_b.size() == 1 || variant_of(*one) == variant_of(*other);
           if (comparable) pairs.emplace_back(one->label, other->label);
@@ -101,9 +101,9 @@ std::string difference_text(const PairedFinding::Difference& difference, int dec
 
 }  // namespace
 
-std::string headline(const ReportInput& input) {
-  const std::vector<Experiment> experiments = averaged_experiments(input);
-  const std::vector<std::string> labels = labels_of(input);
+std::string headline(const std::vector<FinishedRun>& runs) {
+  const std::vector<Experiment> experiments = averaged_experiments(runs);
+  const std::vector<std::string> labels = labels_of(runs);
   std::string text;
   const auto sentence = [&](const std::string& start, const RunFigure& figure, std::string (*write)(double),
                             const std::string& unit) {
@@ -126,15 +126,15 @@ std::string headline(const ReportInput& input) {
   return text;
 }
 
-std::vector<PairedFinding> paired_findings(const ReportInput& input) {
+std::vector<PairedFinding> paired_findings(const std::vector<FinishedRun>& runs) {
   std::vector<PairedFinding> findings;
-  for (const auto& [a, b] : comparisons(input)) {
-    const std::vector<RunPair> pairs = pairs_of(input, a, b);
+  for (const auto& [a, b] : comparisons(runs)) {
+    const std::vector<RunPair> pairs = pairs_of(runs, a, b);
     if (pairs.empty()) continue;
     findings.push_back({a + " − " + b, difference_of(pairs, final_unseen, 100),
                         difference_of(pairs, source_sharpness, 1),
-                        ratio_of(pairs, [](const ReportRun& run) { return run.domain_gradients; }),
-                        ratio_of(pairs, [](const ReportRun& run) { return run.seconds; })});
+                        ratio_of(pairs, [](const FinishedRun& run) { return run.domain_gradients; }),
+                        ratio_of(pairs, [](const FinishedRun& run) { return run.seconds; })});
   }
   return findings;
 }
@@ -155,11 +155,20 @@ std::string sentence_of(const PairedFinding& finding) {
   return text + " (" + (pairs == 1 ? "one pair" : std::to_string(pairs) + " pairs") + ").";
 }
 
-std::string findings_caveat(const ReportInput& input) {
+std::string text_findings(const std::vector<FinishedRun>& runs) {
+  std::string differences;
+  for (const PairedFinding& finding : paired_findings(runs)) {
+    if (finding.accuracy.pairs > 1 || finding.sharpness.pairs > 1) differences += "  " + sentence_of(finding) + "\n";
+  }
+  if (differences.empty()) return "";
+  return "\nPaired differences over trials and unseen domains, with 95 % bootstrap intervals\n" + differences;
+}
+
+std::string findings_caveat(const std::vector<FinishedRun>& runs) {
   std::string text;
   std::set<double> lengths;
   bool swad = false;
-  for (const ReportRun& run : input.runs) {
+  for (const FinishedRun& run : runs) {
     if (!std::isnan(run.sharpness_rho)) lengths.insert(run.sharpness_rho);
     swad = swad || run.swad;
   }

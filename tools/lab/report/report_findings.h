@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
-#include "tools/lab/report/report_groups.h"
+#include "tools/results/experiments.h"
 
 namespace dgsam {
 
 /// The averages of every method.
-std::string headline(const ReportInput& input);
+std::string headline(const std::vector<FinishedRun>& runs);
 
 /// One method against another over the (trial, unseen domain) pairs that both have.
 struct PairedFinding {
@@ -24,10 +24,12 @@ struct PairedFinding {
 };
 
 /// DGSAM - SAM, SAM - ERM and DGSAM - ERM, of variants that agree in all other settings; those that have a pair.
-std::vector<PairedFinding> paired_findings(const ReportInput& input);
+std::vector<PairedFinding> paired_findings(const std::vector<FinishedRun>& runs);
 std::string sentence_of(const PairedFinding& finding);
+/// The differences of two pairs or more, for a terminal, after an empty line; "" without any.
+std::string text_findings(const std::vector<FinishedRun>& runs);
 
 /// What must be known before the differences are read: "" or sentences.
-std::string findings_caveat(const ReportInput& input);
+std::string findings_caveat(const std::vector<FinishedRun>& runs);
 
 }  // namespace dgsam

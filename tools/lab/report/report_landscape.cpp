@@ -20,7 +20,7 @@ struct Shown {
 std::vector<Shown> records_of(const Experiment& experiment, bool path) {
   std::vector<Shown> shown;
   for (const MethodRuns& method : experiment.methods) {
-    const auto run = std::find_if(method.runs.begin(), method.runs.end(), [&](const ReportRun* one) {
+    const auto run = std::find_if(method.runs.begin(), method.runs.end(), [&](const FinishedRun* one) {
       return one->analysis.landscape && one->analysis.landscape->path == path;
     });
     if (run != method.runs.end()) shown.push_back({&method, &*(*run)->analysis.landscape});

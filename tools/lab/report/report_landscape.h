@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "tools/lab/report/report_groups.h"
+#include "tools/results/experiments.h"
 
 namespace dgsam {
 

@@ -15,7 +15,7 @@ constexpr int kSide = 64;
 
 /// The first run of a method that has a record.
 const EvalRecord* record_of(const MethodRuns& method) {
-  for (const ReportRun* run : method.runs) {
+  for (const FinishedRun* run : method.runs) {
     if (run->analysis.eval) return &*run->analysis.eval;
   }
   return nullptr;

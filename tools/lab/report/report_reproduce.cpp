@@ -1,14 +1,11 @@
 #include "tools/lab/report/report_reproduce.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include "tools/lab/report/report_html.h"
-#include "tools/lab/report/report_methods.h"
 #include "tools/lab/sweep/sweep.h"
 #include "tools/terminal/command_line.h"
-#include "tools/train/train_config.h"
 
 namespace dgsam {
 namespace {
@@ -19,11 +16,6 @@ constexpr std::size_t kCommands = 8;  // more are shown on demand
 
 /// Values of config.json that say where a run ran.
 const std::set<std::string> kMachine{"backend", "cpu", "cpu_threads", "device", "precision", "images", "arena_mb"};
-
-std::string value_text(const ReportJson& value) {
-  if (value.is_boolean()) return value.get<bool>() ? "on" : "off";
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
 
 std::string join(const std::vector<std::string>& words) {
   std::string text;
@@ -91,31 +83,9 @@ std::string listing(const std::vector<std::string>& commands) {
 
 }  // namespace
 
-std::string train_command(const ReportJson& config, const fs::path& folder, const std::string& where) {
-  const TrainConfig run = TrainConfig::from_json(config, where);
-  TrainConfig defaults;
-  defaults.protocol = run.protocol;
-  defaults.dataset = run.dataset;
-  apply_defaults(defaults, {});
-  const ReportJson assumed = defaults.to_json(), values = run.to_json();
-  std::vector<std::string> words{"dgsam-run", "train"};
-  for (const auto& [name, value] : values.items()) {
-    const bool always = name == "algorithm" || name == "test_env" || name == "dataset" || name == "data_dir";
-    // With no number of threads given, all cores are used: as many as the run had give the same bits.
-    const bool threads = name == "threads" && value == 0 && config.contains("cpu_threads");
-    if (!always && !threads && value == assumed[name]) continue;
-    std::string flag = "--" + name;
-    std::replace(flag.begin(), flag.end(), '_', '-');
-    words.push_back(std::move(flag));
-    words.push_back(value_text(threads ? config["cpu_threads"] : value));
-  }
-  words.insert(words.end(), {"--out", folder.string()});
-  return shell_words(words);
-}
-
-std::vector<std::string> commands_of(const std::vector<ReportRun>& runs) {
+std::vector<std::string> commands_of(const std::vector<FinishedRun>& runs) {
   std::vector<std::string> commands;
-  for (const ReportRun& run : runs) {
+  for (const FinishedRun& run : runs) {
     const fs::path job = (run.folder / "").lexically_normal().parent_path().parent_path(), sweep = job.parent_path();
     std::string command = run.command;
     if (fs::exists(job / "job.json") && fs::exists(sweep / "sweep.json")) {
@@ -138,7 +108,7 @@ std::string reproduce_section(const ReportInput& input) {
     text += details(std::to_string(commands.size()) + " commands, one per run", listing(commands));
   }
   std::vector<std::string> measurements;
-  for (const ReportRun& run : input.runs) {
+  for (const FinishedRun& run : input.runs) {
     for (const std::string& command : run.analysis.commands) add_once(measurements, command);
   }
   if (!measurements.empty()) text += details("What measured sharpness, landscapes and mistakes", listing(measurements));
@@ -146,7 +116,7 @@ std::string reproduce_section(const ReportInput& input) {
                   "Folders are as they were where the runs were made. The same command on the same kind of processor, "
                   "with the same number of threads, gives the same bits.");
   Facts machines, versions, settings;
-  for (const ReportRun& run : input.runs) {
+  for (const FinishedRun& run : input.runs) {
     for (const auto& [name, value] : run.versions) versions.add(name, value);
     for (const auto& [name, value] : run.settings) (kMachine.contains(name) ? machines : settings).add(name, value);
   }

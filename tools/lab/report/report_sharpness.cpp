@@ -21,7 +21,7 @@ struct ShownLoss {
 
 /// The mean over the parts that a run measured, kMissing without any.
 RunFigure figure_of(const ShownLoss& shown, const LossFigure& figure) {
-  return [shown, figure](const ReportRun& run) {
+  return [shown, figure](const FinishedRun& run) {
     std::vector<double> values;
     if (!run.analysis.sharpness) return kMissing;
     for (const SharpnessRecord::Loss& loss : run.analysis.sharpness->losses) {
@@ -84,10 +84,10 @@ struct Extent {
   bool trace = false;
 };
 
-Extent extent_of(const std::vector<const ReportRun*>& runs) {
+Extent extent_of(const std::vector<const FinishedRun*>& runs) {
   std::set<double> radii;
   Extent extent;
-  for (const ReportRun* run : runs) {
+  for (const FinishedRun* run : runs) {
     if (!run->analysis.sharpness) continue;
     for (const SharpnessRecord::Loss& loss : run->analysis.sharpness->losses) {
       for (const SharpnessRecord::Loss::WorstCase& entry : loss.worst_case) radii.insert(entry.radius);
@@ -221,11 +221,11 @@ class Part {
 
 std::string sharpness_part(const Experiment& experiment, const std::vector<std::string>& labels) {
   Source source;
-  std::vector<std::vector<const ReportRun*>> measured;  // runs that have a record, by method
-  std::vector<const ReportRun*> all;
+  std::vector<std::vector<const FinishedRun*>> measured;  // runs that have a record, by method
+  std::vector<const FinishedRun*> all;
   for (const MethodRuns& method : experiment.methods) {
-    std::vector<const ReportRun*> runs;
-    for (const ReportRun* run : method.runs) {
+    std::vector<const FinishedRun*> runs;
+    for (const FinishedRun* run : method.runs) {
       if (run->analysis.sharpness) runs.push_back(run);
     }
     if (runs.empty()) continue;
@@ -238,7 +238,7 @@ std::string sharpness_part(const Experiment& experiment, const std::vector<std::
   if (all.empty()) return "";
   source.values = [measured](std::size_t method, const RunFigure& figure) {
     std::vector<double> values;
-    for (const ReportRun* run : measured[method]) values.push_back(figure(*run));
+    for (const FinishedRun* run : measured[method]) values.push_back(figure(*run));
     return values;
   };
   std::vector<ShownLoss> losses;
@@ -251,9 +251,9 @@ std::string sharpness_part(const Experiment& experiment, const std::vector<std::
 }
 
 std::string average_sharpness_part(const std::vector<Experiment>& experiments, const std::vector<std::string>& labels) {
-  const auto has_record = [](const ReportRun& run) { return run.analysis.sharpness ? 1.0 : kMissing; };
+  const auto has_record = [](const FinishedRun& run) { return run.analysis.sharpness ? 1.0 : kMissing; };
   Source source;
-  std::vector<const ReportRun*> all;
+  std::vector<const FinishedRun*> all;
   for (std::size_t label = 0; label < labels.size(); ++label) {
     const std::size_t trials = statistic_of(trial_averages(experiments, labels[label], has_record)).count;
     if (trials == 0) continue;
@@ -275,7 +275,7 @@ std::string average_sharpness_part(const std::vector<Experiment>& experiments, c
   for (const auto& [name, role] :
        {std::pair{"mean of sources", "source"}, {"unseen domain", "unseen"}, {"total of sources", "total"}}) {
     ShownLoss loss{name, [role = std::string(role)](const SharpnessRecord::Loss& other) { return other.role == role; }};
-    const bool measured = std::any_of(all.begin(), all.end(), [&](const ReportRun* run) {
+    const bool measured = std::any_of(all.begin(), all.end(), [&](const FinishedRun* run) {
       return run->analysis.sharpness &&
              std::any_of(run->analysis.sharpness->losses.begin(), run->analysis.sharpness->losses.end(), loss.is_part);
     });

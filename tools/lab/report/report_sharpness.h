@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/lab/report/report_groups.h"
+#include "tools/results/experiments.h"
 
 namespace dgsam {
 

@@ -1,18 +1,19 @@
-// From the files that a run leaves behind to the figures of a report.
+// From the files that a run leaves behind to its figures.
 #include <algorithm>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "engine/core/check.h"
-#include "tools/lab/report/report.h"
-#include "tools/lab/report/report_json.h"
-#include "tools/lab/report/report_methods.h"
-#include "tools/lab/report/report_reproduce.h"
+#include "tools/results/finished_run.h"
+#include "tools/results/json_fields.h"
+#include "tools/results/methods.h"
+#include "tools/results/train_command.h"
 
 namespace dgsam {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = ReportJson;
+using Json = nlohmann::ordered_json;
 
 /// Calls `use(object, where)` for each line of a .jsonl file; `where` is "FILE:LINE".
 template <class Use>
@@ -64,7 +65,7 @@ Json part_of(const Json& object, const char* key, const std::string& where) {
   return value;
 }
 
-void read_summary(const fs::path& path, ReportRun& run) {
+void read_summary(const fs::path& path, FinishedRun& run) {
   const std::string where = path.string();
   const Json summary = read_object(path);
   const auto names = summary.find("domains");
@@ -92,7 +93,7 @@ void read_summary(const fs::path& path, ReportRun& run) {
 }
 
 /// Nested objects become dotted names; "versions" is kept apart.
-void read_settings(const Json& object, const std::string& prefix, ReportRun& run) {
+void read_settings(const Json& object, const std::string& prefix, FinishedRun& run) {
   for (const auto& [key, value] : object.items()) {
     const std::string name = prefix + key;
     if (value.is_object()) {
@@ -105,8 +106,8 @@ void read_settings(const Json& object, const std::string& prefix, ReportRun& run
   }
 }
 
-ReportRun read_run(const fs::path& directory) {
-  ReportRun run;
+FinishedRun read_run(const fs::path& directory) {
+  FinishedRun run;
   run.folder = directory;
   const Json config = read_object(directory / "config.json");
   const std::string where = (directory / "config.json").string();
@@ -128,15 +129,15 @@ ReportRun read_run(const fs::path& directory) {
 
 }  // namespace
 
-ReportInput read_runs(const std::vector<fs::path>& directories,
-                      const std::function<void(std::int64_t, std::int64_t)>& done) {
-  ReportInput input;
+std::vector<FinishedRun> read_runs(const std::vector<fs::path>& directories,
+                                   const std::function<void(std::int64_t, std::int64_t)>& done) {
+  std::vector<FinishedRun> runs;
   for (const fs::path& directory : directories) {
-    input.runs.push_back(read_run(directory));
-    if (done) done(std::ssize(input.runs), std::ssize(directories));
+    runs.push_back(read_run(directory));
+    if (done) done(std::ssize(runs), std::ssize(directories));
   }
-  name_methods(input.runs);
-  return input;
+  name_methods(runs);
+  return runs;
 }
 
 }  // namespace dgsam

@@ -1,9 +1,10 @@
-#include "tools/lab/report/report_methods.h"
+#include "tools/results/methods.h"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
 
@@ -26,7 +27,7 @@ std::string upper(std::string text) {
 }
 
 /// The settings of train that decide what the method is. Others in config.json follow from them or from the data.
-Values method_settings(const ReportRun& run) {
+Values method_settings(const FinishedRun& run) {
   static const nlohmann::ordered_json kTrain = TrainConfig().to_json();
   Values values;
   for (const auto& [name, value] : run.settings) {
@@ -47,14 +48,14 @@ std::string short_name(std::string setting, const std::string& algorithm) {
   return setting;
 }
 
-void set_labels(std::vector<ReportRun>& runs) {
+void set_labels(std::vector<FinishedRun>& runs) {
   std::map<std::string, std::map<std::string, std::set<std::string>>> values;  // by algorithm and setting
   std::map<std::string, std::size_t> count;
-  for (const ReportRun& run : runs) {
+  for (const FinishedRun& run : runs) {
     ++count[run.algorithm];
     for (const auto& [name, value] : method_settings(run)) values[run.algorithm][name].insert(value);
   }
-  for (ReportRun& run : runs) {
+  for (FinishedRun& run : runs) {
     run.label = upper(run.algorithm);
     for (const auto& [name, value] : method_settings(run)) {
       if (values[run.algorithm][name].size() > 1) run.label += ", " + short_name(name, run.algorithm) + " " + value;
@@ -63,13 +64,13 @@ void set_labels(std::vector<ReportRun>& runs) {
   }
 }
 
-void set_trials(std::vector<ReportRun>& runs) {
+void set_trials(std::vector<FinishedRun>& runs) {
   std::map<std::tuple<std::string, int, std::int64_t>, std::set<std::int64_t>> seeds;  // on the same splits
-  for (const ReportRun& run : runs) seeds[{run.label, run.unseen, run.trial.trial_seed}].insert(run.trial.seed);
+  for (const FinishedRun& run : runs) seeds[{run.label, run.unseen, run.trial.trial_seed}].insert(run.trial.seed);
   const bool seeds_are_trials =
       std::any_of(seeds.begin(), seeds.end(), [](const auto& of) { return of.second.size() > 1; });
   if (seeds_are_trials) return;
-  for (ReportRun& run : runs) run.trial.seed = 0;
+  for (FinishedRun& run : runs) run.trial.seed = 0;
 }
 
 /// A sweep's runs are all called "run": their jobs have the names.
@@ -79,24 +80,24 @@ std::string folder_name(const fs::path& folder) {
   return path.filename().string();
 }
 
-void tell_twins_apart(std::vector<ReportRun>& runs) {
-  using Key = std::tuple<std::string, int, ReportTrial>;
+void tell_twins_apart(std::vector<FinishedRun>& runs) {
+  using Key = std::tuple<std::string, int, Trial>;
   std::map<Key, std::size_t> count;
-  for (const ReportRun& run : runs) ++count[{run.label, run.unseen, run.trial}];
-  for (ReportRun& run : runs) {
+  for (const FinishedRun& run : runs) ++count[{run.label, run.unseen, run.trial}];
+  for (FinishedRun& run : runs) {
     if (count[{run.label, run.unseen, run.trial}] > 1) run.label += " (" + folder_name(run.folder) + ")";
   }
 }
 
 }  // namespace
 
-void name_methods(std::vector<ReportRun>& runs) {
+void name_methods(std::vector<FinishedRun>& runs) {
   set_labels(runs);
   set_trials(runs);
   tell_twins_apart(runs);
   std::map<std::string, std::size_t> first;  // places of labels
-  for (const ReportRun& run : runs) first.try_emplace(run.label, first.size());
-  const auto key = [&](const ReportRun& run) {
+  for (const FinishedRun& run : runs) first.try_emplace(run.label, first.size());
+  const auto key = [&](const FinishedRun& run) {
     // A run that leaves nothing out comes last.
     const auto unseen = static_cast<unsigned>(run.unseen);
     return std::tuple(rank_of(run.algorithm), run.swad, first.at(run.label), unseen, run.trial);
@@ -104,6 +105,6 @@ void name_methods(std::vector<ReportRun>& runs) {
   std::stable_sort(runs.begin(), runs.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
 }
 
-std::string variant_of(const ReportRun& run) { return run.label.substr(run.algorithm.size()); }
+std::string variant_of(const FinishedRun& run) { return run.label.substr(run.algorithm.size()); }
 
 }  // namespace dgsam

@@ -1,4 +1,4 @@
-#include "tools/lab/report/report_tables.h"
+#include "tools/results/tables.h"
 
 #include <algorithm>
 #include <cmath>
@@ -16,13 +16,13 @@ std::string ratio_text(double value) { return std::isnan(value) ? "–" : format
 /// Floating-point operations in units of 10^12.
 std::string tera_text(double value) { return format_number(value / 1e12, value < 1e13 ? 2 : 0); }
 
-double total_sharpness(const ReportRun& run) { return run.total_sharpness; }
-double seconds(const ReportRun& run) { return run.seconds; }
-double gradients(const ReportRun& run) { return run.domain_gradients; }
-double flops(const ReportRun& run) { return run.flops; }
-double memory(const ReportRun& run) { return run.peak_mb; }
+double total_sharpness(const FinishedRun& run) { return run.total_sharpness; }
+double seconds(const FinishedRun& run) { return run.seconds; }
+double gradients(const FinishedRun& run) { return run.domain_gradients; }
+double flops(const FinishedRun& run) { return run.flops; }
+double memory(const FinishedRun& run) { return run.peak_mb; }
 
-double sharpness_of_unseen(const ReportRun& run) {
+double sharpness_of_unseen(const FinishedRun& run) {
   return run.unseen < 0 ? kMissing : run.sharpness[static_cast<std::size_t>(run.unseen)];
 }
 
@@ -50,7 +50,7 @@ TableRow row_of(std::string name, const Experiment& experiment, const RunFigure&
 }
 
 Table experiment_table(const Experiment& experiment) {
-  const ReportRun& first = experiment.first();
+  const FinishedRun& first = experiment.first();
   Table table{experiment.unseen.empty() ? "No domain left out" : "Unseen domain: " + experiment.unseen, {}, {}};
   std::vector<std::string> counts;
   for (const MethodRuns& method : experiment.methods) {
@@ -63,8 +63,8 @@ Table experiment_table(const Experiment& experiment) {
   const auto of_unseen = experiment.unseen + ", unseen";
   if (first.unseen >= 0) accuracy.rows.push_back(row_of(of_unseen, experiment, final_unseen, format_percent, true));
   for (const std::size_t domain : source_domains(first)) {
-    const auto accuracy_of = [domain](const ReportRun& run) { return run.final_accuracy.out[domain]; };
-    const auto sharpness_of = [domain](const ReportRun& run) { return run.sharpness[domain]; };
+    const auto accuracy_of = [domain](const FinishedRun& run) { return run.final_accuracy.out[domain]; };
+    const auto sharpness_of = [domain](const FinishedRun& run) { return run.sharpness[domain]; };
     accuracy.rows.push_back(row_of(first.domains[domain], experiment, accuracy_of, format_percent));
     sharpness.rows.push_back(row_of(first.domains[domain], experiment, sharpness_of, sharpness_text));
   }
@@ -83,14 +83,14 @@ Table experiment_table(const Experiment& experiment) {
   return table;
 }
 
-Table average_table(const ReportInput& input) {
-  const std::vector<Experiment> experiments = averaged_experiments(input);
-  Table table{"Average over " + std::to_string(experiments.size()) + " unseen domains", labels_of(input), {}};
+Table average_table(const std::vector<FinishedRun>& runs) {
+  const std::vector<Experiment> experiments = averaged_experiments(runs);
+  Table table{"Average over " + std::to_string(experiments.size()) + " unseen domains", labels_of(runs), {}};
   std::vector<std::size_t> trials;
   std::vector<std::string> counts;
   for (const std::string& label : table.columns) {
     // 1 of every run: as many averages as there are trials with all domains.
-    trials.push_back(trial_averages(experiments, label, [](const ReportRun&) { return 1.0; }).size());
+    trials.push_back(trial_averages(experiments, label, [](const FinishedRun&) { return 1.0; }).size());
     counts.push_back(std::to_string(trials.back()));
   }
   const auto row = [&](std::string name, const RunFigure& figure, Format write, bool lead = false) {
@@ -125,32 +125,32 @@ Table average_table(const ReportInput& input) {
   return table;
 }
 
-Table cost_table(const ReportInput& input) {
-  Table table{"Cost of training one run", labels_of(input), {}};
-  std::vector<std::vector<const ReportRun*>> runs(table.columns.size());
+Table cost_table(const std::vector<FinishedRun>& runs) {
+  Table table{"Cost of training one run", labels_of(runs), {}};
+  std::vector<std::vector<const FinishedRun*>> by_method(table.columns.size());
   int baseline = -1;
   std::vector<std::string> counts;
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    for (const ReportRun& run : input.runs) {
-      if (run.label == table.columns[i]) runs[i].push_back(&run);
+    for (const FinishedRun& run : runs) {
+      if (run.label == table.columns[i]) by_method[i].push_back(&run);
     }
-    if (baseline < 0 && runs[i].front()->algorithm == "erm") baseline = static_cast<int>(i);
-    counts.push_back(std::to_string(runs[i].size()));
+    if (baseline < 0 && by_method[i].front()->algorithm == "erm") baseline = static_cast<int>(i);
+    counts.push_back(std::to_string(by_method[i].size()));
   }
   const auto add = [&](const std::string& name, const std::string& unit, const RunFigure& figure, Format write) {
     TableGroup group{name, {{unit, {}, true}}};
     TableRow ratio{baseline < 0 ? "" : "times " + table.columns[static_cast<std::size_t>(baseline)], {}};
-    for (const auto& of_method : runs) {
+    for (const auto& of_method : by_method) {
       const Statistic statistic = statistic_of(of_method, figure);
       group.rows[0].cells.push_back(format_statistic(statistic, of_method.size(), write));
       if (baseline < 0) continue;
       ratio.cells.push_back(
-          ratio_text(statistic.mean / statistic_of(runs[static_cast<std::size_t>(baseline)], figure).mean));
+          ratio_text(statistic.mean / statistic_of(by_method[static_cast<std::size_t>(baseline)], figure).mean));
     }
     if (baseline >= 0) group.rows.push_back(std::move(ratio));
     table.groups.push_back(std::move(group));
   };
-  if (has_repetitions(experiments_of(input))) table.groups.push_back(runs_group(counts));
+  if (has_repetitions(experiments_of(runs))) table.groups.push_back(runs_group(counts));
   add("Wall clock of the steps", "seconds", seconds, seconds_text);
   add("Gradients of one domain's batch", "number", gradients, count_text);
   add("Floating-point operations of the passes", "10¹²", flops, tera_text);

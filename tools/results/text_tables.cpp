@@ -1,8 +1,7 @@
-// The report for a terminal.
+// The tables for a terminal.
 #include <algorithm>
 
-#include "tools/lab/report/report_findings.h"
-#include "tools/lab/report/report_tables.h"
+#include "tools/results/tables.h"
 
 namespace dgsam {
 namespace {
@@ -42,20 +41,13 @@ std::string text_of(const Table& table) {
 
 }  // namespace
 
-std::string text_table(const ReportInput& input) {
-  check_report(input);
+std::string text_tables(const std::vector<FinishedRun>& runs) {
+  check_runs(runs);
   std::string text;
-  for (const Experiment& experiment : experiments_of(input)) {
+  for (const Experiment& experiment : experiments_of(runs)) {
     text += (text.empty() ? "" : "\n") + text_of(experiment_table(experiment));
   }
-  if (averaged_experiments(input).size() > 1) text += "\n" + text_of(average_table(input));
-  std::string differences;
-  for (const PairedFinding& finding : paired_findings(input)) {
-    if (finding.accuracy.pairs > 1 || finding.sharpness.pairs > 1) differences += "  " + sentence_of(finding) + "\n";
-  }
-  if (!differences.empty()) {
-    text += "\nPaired differences over trials and unseen domains, with 95 % bootstrap intervals\n" + differences;
-  }
+  if (averaged_experiments(runs).size() > 1) text += "\n" + text_of(average_table(runs));
   return text;
 }
 

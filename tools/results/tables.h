@@ -1,10 +1,10 @@
-// The figures of a report as tables of formatted text; the HTML page and the terminal show the same ones.
+// The figures of finished runs as tables of formatted text; the terminal and the page of a report show the same ones.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "tools/lab/report/report_groups.h"
+#include "tools/results/experiments.h"
 #include "tools/terminal/format_number.h"
 
 namespace dgsam {
@@ -40,8 +40,12 @@ TableRow row_of(std::string name, const Experiment& experiment, const RunFigure&
 /// Accuracy and one-step sharpness by domain, and cost. Where methods have several runs, mean and standard error.
 Table experiment_table(const Experiment& experiment);
 /// Means over averaged_experiments(), in each trial, then over trials. Missing for a method without a run in each.
-Table average_table(const ReportInput& input);
+Table average_table(const std::vector<FinishedRun>& runs);
 /// Of one run, mean over all runs of a method; and as a multiple of ERM's, where there is ERM.
-Table cost_table(const ReportInput& input);
+Table cost_table(const std::vector<FinishedRun>& runs);
+
+/// For a terminal: a table per unseen domain, then the averages when there are several. Throws Error when there is no
+/// run or the runs have different domains.
+std::string text_tables(const std::vector<FinishedRun>& runs);
 
 }  // namespace dgsam

@@ -1,14 +1,16 @@
+#include "tools/results/analysis_records.h"
+
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "engine/core/check.h"
-#include "tools/lab/report/report_analysis.h"
-#include "tools/lab/report/report_json.h"
+#include "tools/results/json_fields.h"
 
 namespace dgsam {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = ReportJson;
+using Json = nlohmann::ordered_json;
 
 const Json& object_in(const Json& value, const std::string& where) {
   require(value.is_object(), where, " holds ", value.dump().substr(0, 60), " in the place of an object");

@@ -1,8 +1,8 @@
-// The runs in and below the folders that a report is asked for.
+#include "tools/results/run_folders.h"
+
 #include <algorithm>
 
 #include "engine/core/check.h"
-#include "tools/lab/report/report.h"
 
 namespace dgsam {
 namespace {

@@ -1,4 +1,4 @@
-#include "tools/lab/report/report_groups.h"
+#include "tools/results/experiments.h"
 
 #include <algorithm>
 #include <cmath>
@@ -27,9 +27,9 @@ Statistic statistic_of(const std::vector<double>& values) {
   return statistic;
 }
 
-Statistic statistic_of(const std::vector<const ReportRun*>& runs, const RunFigure& figure) {
+Statistic statistic_of(const std::vector<const FinishedRun*>& runs, const RunFigure& figure) {
   std::vector<double> values;
-  for (const ReportRun* run : runs) values.push_back(figure(*run));
+  for (const FinishedRun* run : runs) values.push_back(figure(*run));
   return statistic_of(values);
 }
 
@@ -38,38 +38,38 @@ double mean_of(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-double unseen_accuracy(const ReportRun& run, const SplitAccuracy& accuracy) {
+double unseen_accuracy(const FinishedRun& run, const SplitAccuracy& accuracy) {
   return run.unseen < 0 ? kMissing : accuracy.in[static_cast<std::size_t>(run.unseen)];
 }
 
-double source_accuracy(const ReportRun& run, const SplitAccuracy& accuracy) {
+double source_accuracy(const FinishedRun& run, const SplitAccuracy& accuracy) {
   std::vector<double> values = accuracy.out;
   if (run.unseen >= 0) values.erase(values.begin() + run.unseen);
   return mean_of(values);
 }
 
-double source_sharpness(const ReportRun& run) {
+double source_sharpness(const FinishedRun& run) {
   std::vector<double> values = run.sharpness;
   if (run.unseen >= 0) values.erase(values.begin() + run.unseen);
   return mean_of(values);
 }
 
-double final_unseen(const ReportRun& run) { return unseen_accuracy(run, run.final_accuracy); }
-double final_source(const ReportRun& run) { return source_accuracy(run, run.final_accuracy); }
+double final_unseen(const FinishedRun& run) { return unseen_accuracy(run, run.final_accuracy); }
+double final_source(const FinishedRun& run) { return source_accuracy(run, run.final_accuracy); }
 
-std::vector<std::string> labels_of(const ReportInput& input) {
+std::vector<std::string> labels_of(const std::vector<FinishedRun>& runs) {
   std::vector<std::string> labels;
-  for (const ReportRun& run : input.runs) {
+  for (const FinishedRun& run : runs) {
     if (std::find(labels.begin(), labels.end(), run.label) == labels.end()) labels.push_back(run.label);
   }
   return labels;
 }
 
-std::vector<Experiment> experiments_of(const ReportInput& input) {
-  const std::vector<std::string> labels = labels_of(input);
+std::vector<Experiment> experiments_of(const std::vector<FinishedRun>& runs) {
+  const std::vector<std::string> labels = labels_of(runs);
   std::map<unsigned, Experiment> experiments;  // -1, nothing left out, is the largest
   for (std::size_t method = 0; method < labels.size(); ++method) {
-    for (const ReportRun& run : input.runs) {
+    for (const FinishedRun& run : runs) {
       if (run.label != labels[method]) continue;
       Experiment& experiment = experiments[static_cast<unsigned>(run.unseen)];
       experiment.unseen = run.unseen < 0 ? "" : run.domains[static_cast<std::size_t>(run.unseen)];
@@ -83,8 +83,8 @@ std::vector<Experiment> experiments_of(const ReportInput& input) {
   return result;
 }
 
-std::vector<Experiment> averaged_experiments(const ReportInput& input) {
-  std::vector<Experiment> experiments = experiments_of(input);
+std::vector<Experiment> averaged_experiments(const std::vector<FinishedRun>& runs) {
+  std::vector<Experiment> experiments = experiments_of(runs);
   if (experiments.size() > 1) {
     std::erase_if(experiments, [](const Experiment& experiment) { return experiment.unseen.empty(); });
   }
@@ -93,11 +93,11 @@ std::vector<Experiment> averaged_experiments(const ReportInput& input) {
 
 std::vector<double> trial_averages(const std::vector<Experiment>& experiments, const std::string& label,
                                    const RunFigure& figure) {
-  std::map<ReportTrial, std::vector<double>> values;
+  std::map<Trial, std::vector<double>> values;
   for (const Experiment& experiment : experiments) {
     const MethodRuns* method = experiment.find(label);
     if (method == nullptr) return {};
-    for (const ReportRun* run : method->runs) values[run->trial].push_back(figure(*run));
+    for (const FinishedRun* run : method->runs) values[run->trial].push_back(figure(*run));
   }
   std::vector<double> averages;
   for (const auto& [trial, of_trial] : values) {
@@ -106,17 +106,17 @@ std::vector<double> trial_averages(const std::vector<Experiment>& experiments, c
   return averages;
 }
 
-std::vector<std::size_t> source_domains(const ReportRun& run) {
+std::vector<std::size_t> source_domains(const FinishedRun& run) {
   std::vector<std::size_t> sources(run.domains.size());
   std::iota(sources.begin(), sources.end(), std::size_t{0});
   if (run.unseen >= 0) sources.erase(sources.begin() + run.unseen);
   return sources;
 }
 
-void check_report(const ReportInput& input) {
-  require(!input.runs.empty(), "a report needs at least one run, got none");
-  const ReportRun& first = input.runs.front();
-  for (const ReportRun& run : input.runs) {
+void check_runs(const std::vector<FinishedRun>& runs) {
+  require(!runs.empty(), "a report needs at least one run, got none");
+  const FinishedRun& first = runs.front();
+  for (const FinishedRun& run : runs) {
     require(run.domains == first.domains, "the runs ", first.folder.string(), " (", first.label, ") and ",
             run.folder.string(), " (", run.label, ") have different domains: report on one data set at a time");
   }

@@ -1,0 +1,44 @@
+#include "tools/results/train_command.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "tools/terminal/command_line.h"
+#include "tools/train/train_config.h"
+
+namespace dgsam {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string value_text(const ordered_json& value) {
+  if (value.is_boolean()) return value.get<bool>() ? "on" : "off";
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+}  // namespace
+
+std::string train_command(const ordered_json& config, const std::filesystem::path& folder, const std::string& where) {
+  const TrainConfig run = TrainConfig::from_json(config, where);
+  TrainConfig defaults;
+  defaults.protocol = run.protocol;
+  defaults.dataset = run.dataset;
+  apply_defaults(defaults, {});
+  const ordered_json assumed = defaults.to_json(), values = run.to_json();
+  std::vector<std::string> words{"dgsam-run", "train"};
+  for (const auto& [name, value] : values.items()) {
+    const bool always = name == "algorithm" || name == "test_env" || name == "dataset" || name == "data_dir";
+    // With no number of threads given, all cores are used: as many as the run had give the same bits.
+    const bool threads = name == "threads" && value == 0 && config.contains("cpu_threads");
+    if (!always && !threads && value == assumed[name]) continue;
+    std::string flag = "--" + name;
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    words.push_back(std::move(flag));
+    words.push_back(value_text(threads ? config["cpu_threads"] : value));
+  }
+  words.insert(words.end(), {"--out", folder.string()});
+  return shell_words(words);
+}
+
+}  // namespace dgsam
