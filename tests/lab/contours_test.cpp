@@ -1,4 +1,4 @@
-// Contour lines against functions whose level sets are known, and the colours of a scale.
+// Contours against functions whose level sets are known, and the colours of a scale.
 #include "tools/lab/drawing/contours.h"
 
 #include <doctest/doctest.h>
@@ -7,13 +7,13 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <set>
+#include <utility>
 
 #include "tools/lab/drawing/colour_scale.h"
 
 namespace dgsam {
 namespace {
-
-using Heights = std::vector<std::vector<double>>;
 
 Heights heights_of(int columns, int rows, const std::function<double(double, double)>& f) {
   Heights heights(static_cast<std::size_t>(rows));
@@ -25,20 +25,20 @@ Heights heights_of(int columns, int rows, const std::function<double(double, dou
 
 TEST_CASE("contours of a slope are straight lines at the right places, from border to border") {
   const Heights slope = heights_of(5, 4, [](double x, double y) { return 2 * x + y; });
-  const std::vector<Contour> lines = contours(slope, 4.5);
+  const std::vector<Contour> lines = contour_lines(slope, 4.5);
   REQUIRE(lines.size() == 1);
   CHECK(lines[0].size() >= 4);
   for (const ContourPoint& point : lines[0]) CHECK(2 * point.x + point.y == doctest::Approx(4.5));
   const double ends[] = {lines[0].front().y, lines[0].back().y};
   CHECK(std::min(ends[0], ends[1]) == 0);
   CHECK(std::max(ends[0], ends[1]) == 3);
-  CHECK(contours(slope, 50).empty());
-  CHECK(contours(slope, -1).empty());
+  CHECK(contour_lines(slope, 50).empty());
+  CHECK(contour_lines(slope, -1).empty());
 }
 
 TEST_CASE("contours of a bowl are closed circles, one per basin") {
   const Heights bowl = heights_of(41, 41, [](double x, double y) { return std::hypot(x - 20, y - 20); });
-  const std::vector<Contour> lines = contours(bowl, 11.3);
+  const std::vector<Contour> lines = contour_lines(bowl, 11.3);
   REQUIRE(lines.size() == 1);
   CHECK(lines[0].front().x == lines[0].back().x);
   CHECK(lines[0].front().y == lines[0].back().y);
@@ -50,13 +50,13 @@ TEST_CASE("contours of a bowl are closed circles, one per basin") {
   CHECK(length == doctest::Approx(2 * 3.14159265 * 11.3).epsilon(0.01));  // once around
   const Heights two = heights_of(
       41, 21, [](double x, double y) { return std::min(std::hypot(x - 10, y - 10), std::hypot(x - 30, y - 10)); });
-  CHECK(contours(two, 6).size() == 2);
+  CHECK(contour_lines(two, 6).size() == 2);
 }
 
 TEST_CASE("a saddle's lines follow the middle of the cell") {
   for (const double middle : {-0.1, 0.1}) {
     const Heights saddle = {{1 + middle, -1 + middle}, {-1 + middle, 1 + middle}};
-    const std::vector<Contour> lines = contours(saddle, 0);
+    const std::vector<Contour> lines = contour_lines(saddle, 0);
     REQUIRE(lines.size() == 2);
     for (const Contour& line : lines) {
       REQUIRE(line.size() == 2);
@@ -65,6 +65,52 @@ TEST_CASE("a saddle's lines follow the middle of the cell") {
       CHECK(((x < 0.5) == (y < 0.5)) == (middle < 0));
     }
   }
+}
+
+TEST_CASE("a cone's regions are discs, closed at the border") {
+  const Heights cone = heights_of(41, 41, [](double x, double y) { return -std::hypot(x - 20, y - 20); });
+  const auto area = [](const Contour& loop) {
+    double twice = 0;
+    for (std::size_t i = 0; i < loop.size(); ++i) {
+      const ContourPoint a = loop[i], b = loop[(i + 1) % loop.size()];
+      twice += a.x * b.y - b.x * a.y;
+    }
+    return std::abs(twice) / 2;
+  };
+  const std::vector<Contour> disc = regions_above(cone, -10);
+  REQUIRE(disc.size() == 1);
+  CHECK(area(disc[0]) == doctest::Approx(3.14159 * 100).epsilon(0.01));
+  for (const ContourPoint point : disc[0])
+    CHECK(std::hypot(point.x - 20, point.y - 20) == doctest::Approx(10).epsilon(0.01));
+  const std::vector<Contour> everything = regions_above(cone, -100);
+  REQUIRE(everything.size() == 1);
+  CHECK(area(everything[0]) == doctest::Approx(40 * 40));
+  CHECK(regions_above(cone, 1).empty());
+  const Heights funnel = heights_of(41, 41, [](double x, double y) { return std::hypot(x - 20, y - 20); });
+  const std::vector<Contour> ring = regions_above(funnel, 10);  // the whole with a hole
+  REQUIRE(ring.size() == 2);
+  CHECK(std::abs(area(ring[0]) - area(ring[1])) == doctest::Approx(1600 - 314.159).epsilon(0.01));
+}
+
+TEST_CASE("a saddle's regions are joined where its middle is above, and every crossing is used") {
+  for (const double middle : {-0.1, 0.1}) {
+    const std::vector<Contour> regions = regions_above({{1 + middle, -1 + middle}, {-1 + middle, 1 + middle}}, 0);
+    CHECK(regions.size() == (middle > 0 ? 1 : 2));
+    std::set<std::pair<double, double>> points;
+    for (const Contour& region : regions) {
+      for (const ContourPoint point : region) points.insert({point.x, point.y});
+    }
+    CHECK(points.size() == 6);  // four crossings and the two high corners
+  }
+}
+
+TEST_CASE("a place without a height is left out of every region, and no line leads around it") {
+  Heights heights = heights_of(3, 3, [](double, double) { return 1; });
+  heights[0][0] = std::nan("");
+  const std::vector<Contour> all = regions_above(heights, -std::numeric_limits<double>::infinity());
+  REQUIRE(all.size() == 1);
+  for (const ContourPoint point : all[0]) CHECK(point.x + point.y >= 1);
+  CHECK(contour_lines(heights, 0).empty());
 }
 
 TEST_CASE("a scale's positions are even in the value or in its logarithm, and bounded") {

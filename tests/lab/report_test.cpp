@@ -21,115 +21,6 @@ namespace dgsam {
 
 namespace fs = std::filesystem;
 
-TEST_CASE("a run directory is read into the figures of the report") {
-  const TemporaryFolder folder;
-  const ReportInput input{.runs = read_runs({make_run(folder.path(), "a", "dgsam", "0")})};
-  REQUIRE(input.runs.size() == 1);
-  const FinishedRun& run = input.runs[0];
-  CHECK(run.label == "DGSAM");
-  CHECK(run.domains == std::vector<std::string>{"art", "photo", "sketch"});
-  CHECK(run.unseen == 0);
-  CHECK(run.steps == std::vector<int>{0, 1, 2, 3});
-  CHECK(run.loss[1] == 1.5);
-  CHECK(std::isnan(run.loss[2]));
-  REQUIRE(run.evaluations.size() == 2);
-  CHECK(run.evaluations[1].step == 4);
-  CHECK(unseen_accuracy(run, run.evaluations[1].accuracy) == 0.5);
-  CHECK(source_accuracy(run, run.evaluations[1].accuracy) == doctest::Approx(0.8));
-  CHECK(std::isnan(run.evaluations[1].accuracy.in[1]));
-  CHECK(source_sharpness(run) == 0.5);
-  CHECK(std::isnan(run.sharpness[0]));
-  CHECK(run.peak_mb == 345.6);
-  CHECK(run.versions == std::vector<std::pair<std::string, std::string>>{{"oneDNN", "2.7"}});
-  CHECK(run.settings[2] == std::pair<std::string, std::string>{"adam.beta1", "0.9"});
-}
-
-TEST_CASE("the unseen domain may be an index, a name or none") {
-  const TemporaryFolder folder;
-  CHECK(read_runs({make_run(folder.path(), "a", "erm", "\"sketch\"")})[0].unseen == 2);
-  CHECK(read_runs({make_run(folder.path(), "b", "erm", "\"none\"")})[0].unseen == -1);
-  CHECK(read_runs({make_run(folder.path(), "c", "erm", "null")})[0].unseen == -1);
-  CHECK(contains(error_of([&] { read_runs({make_run(folder.path(), "d", "erm", "3")}); }), "there are 3 domains"));
-  CHECK(contains(error_of([&] { read_runs({make_run(folder.path(), "e", "erm", "\"cat\"")}); }), "\"cat\" is not one"));
-}
-
-TEST_CASE("runs that share method and unseen domain are told apart by their directories") {
-  const TemporaryFolder folder;
-  const ReportInput input{
-      .runs = read_runs({make_run(folder.path(), "seed0", "sam", "0"),
-                         make_run(folder.path(), "seed1", "sam", "0") / "", make_run(folder.path(), "x", "sam", "1")})};
-  CHECK(input.runs[0].label == "SAM (seed0)");
-  CHECK(input.runs[1].label == "SAM (seed1)");
-  CHECK(input.runs[2].label == "SAM");
-}
-
-TEST_CASE("a missing or malformed file is an error that names the file and the line") {
-  const TemporaryFolder folder;
-  const fs::path run = make_run(folder.path(), "a", "erm", "0");
-  const auto error = [&] { return error_of([&] { read_runs({run}); }); };
-
-  write_bytes(run / "metrics.jsonl", "{\"step\":0,\"loss\":2.0}\n{\"step\":1,\"los\n");
-  CHECK(contains(error(), (run / "metrics.jsonl").string() + ":2 is not a JSON object: {\"step\":1,\"los"));
-  write_bytes(run / "metrics.jsonl", "{\"step\":0,\"loss\":\"high\"}\n");
-  CHECK(contains(error(), "metrics.jsonl:1: \"loss\" is \"high\", not a number"));
-  write_bytes(run / "metrics.jsonl", "{\"step\":0,\"loss\":1}\n");
-  write_bytes(run / "results.jsonl", "{\"env0_in_acc\":0.5}\n");
-  CHECK(contains(error(), "results.jsonl:1 has no whole number \"step\""));
-  write_bytes(run / "results.jsonl", "");
-  CHECK(error().empty());
-  write_bytes(run / "summary.json", "[]");
-  CHECK(contains(error(), "summary.json is not a JSON object: []"));
-  write_bytes(run / "summary.json", R"({"algorithm": "erm", "domains": []})");
-  CHECK(contains(error(), "summary.json has no list of names \"domains\""));
-  fs::remove(run / "summary.json");
-  CHECK(contains(error(), "summary.json cannot be read"));
-}
-
-TEST_CASE("the terminal table shows each figure once, in aligned columns") {
-  const TemporaryFolder folder;
-  const std::string text =
-      text_tables(read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "dgsam", "0")}));
-  CHECK(text ==
-        "Unseen domain: art     ERM   DGSAM\n"
-        "Accuracy, %\n"
-        "  art, unseen         50.0    50.0\n"
-        "  photo               70.0    70.0\n"
-        "  sketch              90.0    90.0\n"
-        "  mean of sources     80.0    80.0\n"
-        "One-step sharpness\n"
-        "  photo              0.250   0.250\n"
-        "  sketch             0.750   0.750\n"
-        "  mean of sources    0.500   0.500\n"
-        "  total of sources   0.300   0.300\n"
-        "Cost of one run\n"
-        "  seconds             12.3    12.3\n"
-        "  domain gradients      12      12\n"
-        "  peak memory, MB      346     346\n");
-}
-
-TEST_CASE("with several unseen domains the averages need a run for each") {
-  const TemporaryFolder folder;
-  const ReportInput input{
-      .runs = read_runs({make_run(folder.path(), "a", "erm", "0"), make_run(folder.path(), "b", "erm", "1"),
-                         make_run(folder.path(), "c", "sam", "0"), make_run(folder.path(), "d", "sam", "null")})};
-  CHECK(experiments_of(input.runs).size() == 3);
-  const std::vector<Experiment> experiments = averaged_experiments(input.runs);
-  REQUIRE(experiments.size() == 2);
-  CHECK(experiments[0].unseen == "art");
-  CHECK(experiments[0].methods.size() == 2);
-  CHECK(experiments[1].unseen == "photo");
-
-  const Table table = average_table(input.runs);
-  CHECK(table.columns == std::vector<std::string>{"ERM", "SAM"});
-  const std::vector<TableRow>& unseen = table.groups[0].rows;
-  CHECK(unseen[0].cells == std::vector<std::string>{"50.0", "50.0"});
-  CHECK(unseen[1].cells == std::vector<std::string>{"95.0", "–"});
-  CHECK(unseen[2].cells == std::vector<std::string>{"72.5", "–"});
-  CHECK(table.groups[1].rows[0].cells[0] == "72.5");  // ((0.7 + 0.9) / 2 + (0.4 + 0.9) / 2) / 2
-  CHECK(table.groups[3].rows[1].cells[0] == "12");
-  CHECK(contains(text_tables(input.runs), "\nAverage over 2 unseen domains"));
-}
-
 TEST_CASE("the headline states the numbers of every method") {
   const TemporaryFolder folder;
   const ReportInput input{
@@ -182,7 +73,7 @@ TEST_CASE("charts become SVG files of their own, named by heading and title, wit
     CAPTURE(name);
     CHECK(nesting_error(svg) == "");
     CHECK(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 "));
-    for (const char* const part : {">ERM</text>", "--c1: ", "prefers-color-scheme: dark"}) {
+    for (const char* const part : {">ERM</text>", "#c24e00", "#ff9a4d", "prefers-color-scheme: dark"}) {
       CHECK_MESSAGE(contains(svg, part), part);
     }
     if (name.find("photo") == std::string::npos) CHECK(contains(svg, ">DGSAM</text>"));  // which has no run there
@@ -251,6 +142,15 @@ TEST_CASE("charts of constant, single or missing values stay finite") {
   CHECK(contains(line_chart({"t", 1, true, {{"a", 0, {0}, {kMissing}}}}), "Nothing was measured"));
   CHECK(contains(bar_chart({"t", {"g"}, {{"a", 0, {}, {kMissing}}}}), "Nothing was measured"));
   CHECK(contains(bar_chart({"t", {"g", "h"}, {{"a", 0, {}, {-0.2, 0.1}}}}), "<title>a, g: -0.200</title>"));
+}
+
+TEST_CASE("the page names the runs that are not done") {
+  const TemporaryFolder folder;
+  ReportInput input{.runs = read_runs({make_run(folder.path(), "a", "erm", "0")})};
+  input.skipped = {"a is not done", "b has not begun", "d has failed"};
+  const std::string page = html_report(input);
+  CHECK(contains(page, "3 runs are not done and left out"));
+  CHECK(contains(page, "d has failed"));
 }
 
 }  // namespace dgsam

@@ -7,7 +7,6 @@
 
 #include "engine/core/check.h"
 #include "engine/core/rng.h"
-#include "tools/lab/drawing/contour_loops.h"
 #include "tools/lab/experiments/toy_figure.h"
 
 namespace dgsam {
@@ -169,44 +168,6 @@ TEST_CASE("toy: the figure has a panel per method and surface, and refuses a rho
   CHECK(svg.find("http", svg.find('>')) == std::string::npos);  // self-contained
   CHECK(svg.ends_with("</svg>\n"));
   CHECK_THROWS_WITH(toy_figure(result, 0.1), "--draw-rho 0.1 is none of --rho");
-}
-
-TEST_CASE("contour: a cone's regions are discs, closed at the border") {
-  ContourGrid grid{41, 41, {}};
-  for (int row = 0; row < 41; ++row) {
-    for (int column = 0; column < 41; ++column) grid.values.push_back(-std::hypot(column - 20, row - 20));
-  }
-  const auto area = [](const std::vector<LoopPoint>& loop) {
-    double twice = 0;
-    for (std::size_t i = 0; i < loop.size(); ++i) {
-      const LoopPoint a = loop[i], b = loop[(i + 1) % loop.size()];
-      twice += a.column * b.row - b.column * a.row;
-    }
-    return std::abs(twice) / 2;
-  };
-  const auto disc = loops_above(grid, -10);
-  REQUIRE(disc.size() == 1);
-  CHECK(area(disc[0]) == doctest::Approx(3.14159 * 100).epsilon(0.01));
-  for (const LoopPoint point : disc[0])
-    CHECK(std::hypot(point.column - 20, point.row - 20) == doctest::Approx(10).epsilon(0.01));
-  const auto everything = loops_above(grid, -100);
-  REQUIRE(everything.size() == 1);
-  CHECK(area(everything[0]) == doctest::Approx(40 * 40));
-  CHECK(loops_above(grid, 1).empty());
-  for (double& value : grid.values) value = -value;  // a funnel: the whole with a hole
-  const auto ring = loops_above(grid, 10);
-  REQUIRE(ring.size() == 2);
-  CHECK(std::abs(area(ring[0]) - area(ring[1])) == doctest::Approx(1600 - 314.159).epsilon(0.01));
-}
-
-TEST_CASE("contour: of a saddle the high corners are joined, and every crossing is used") {
-  const auto loops = loops_above({2, 2, {1, -1, -1, 1}}, 0);
-  CHECK(loops.size() == 1);
-  std::set<std::pair<double, double>> points;
-  for (const auto& loop : loops) {
-    for (const LoopPoint point : loop) points.insert({point.column, point.row});
-  }
-  CHECK(points.size() == 6);  // four crossings and the two high corners
 }
 
 }  // namespace dgsam

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <memory>
 
-#include "data/encode.h"
 #include "engine/core/check.h"
 #include "engine/io/atomic_file.h"
 #include "tools/commands/checkpoint_options.h"
@@ -42,10 +41,7 @@ ColourScale colours(const LandscapeCommand& command, std::span<const Landscape> 
 }
 
 void draw(const std::string& prefix, const Landscape& landscape, const ColourScale& scale) {
-  const std::string svg = landscape_svg(landscape, scale);
-  write_atomically(prefix + ".svg", svg);
-  const std::vector<std::uint8_t> png = encode_png(landscape_image(landscape, scale));
-  write_atomically(prefix + ".png", {reinterpret_cast<const char*>(png.data()), png.size()});
+  write_atomically(prefix + ".svg", landscape_svg(landscape, scale));
 }
 
 /// Draws files of earlier measurements, all on one scale.
@@ -59,7 +55,7 @@ void draw_again(const LandscapeCommand& command) {
     const std::string prefix =
         command.out.empty() ? std::filesystem::path(paths[i]).replace_extension().string() : command.out;
     draw(prefix, landscapes[i], scale);
-    std::printf("Drawn to %s.svg and .png\n", prefix.c_str());
+    std::printf("Drawn to %s.svg\n", prefix.c_str());
   }
 }
 
@@ -74,7 +70,7 @@ void measure_and_draw(const LandscapeCommand& command) {
   write_measurement(prefix + ".json", landscape.json(), -1);
   std::printf("%s", landscape.text().c_str());
   draw(prefix, landscape, colours(command, {&landscape, 1}));
-  std::printf("\nWritten to %s.json, .svg and .png\n", prefix.c_str());
+  std::printf("\nWritten to %s.json and .svg\n", prefix.c_str());
 }
 
 }  // namespace
@@ -90,7 +86,9 @@ void add_landscape_command(CLI::App& app) {
       "A plane costs points x points evaluations of --images images of every domain; a first look takes\n"
       "--points 11 --images 64. The numbers are kept in a .json file: given in the place of checkpoints, such files "
       "are\n"
-      "drawn again without measuring, several on one scale.\n\n"
+      "drawn again without measuring, several on one scale. Browsers show the .svg file; `rsvg-convert -o out.png` "
+      "makes\n"
+      "pixels of it.\n\n"
       "Examples:  dgsam-run landscape runs/dgsam/last.safetensors\n"
       "           dgsam-run landscape runs/erm/last.safetensors runs/dgsam/last.safetensors --out erm-to-dgsam\n"
       "           dgsam-run landscape runs/erm/last.landscape.json runs/dgsam/last.landscape.json");

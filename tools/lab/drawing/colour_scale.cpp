@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kColoursOfMap = 1024;
 constexpr std::size_t kMostLevels = 10;
+constexpr double kTimesGuessing = 5;
 
 /// Oklab's lightness, chroma and hue (in degrees) to sRGB.
 Rgb from_oklch(double lightness, double chroma, double hue) {
@@ -49,6 +50,10 @@ double ColourScale::position(double value) const {
   return std::clamp(at, -1.0, 2.0);
 }
 
+double ColourScale::value(double position) const {
+  return logarithmic ? low * std::pow(high / low, position) : low + (high - low) * position;
+}
+
 std::vector<double> ColourScale::levels() const {
   if (!logarithmic || high / low < 3) return round_ticks(low, high, 8);
   std::vector<double> levels;
@@ -65,6 +70,10 @@ std::vector<double> ColourScale::levels() const {
     if (levels.size() <= kMostLevels) break;
   }
   return levels;
+}
+
+double highest_shown(double low, double high, int classes) {
+  return std::min(high, std::max(kTimesGuessing * std::log(static_cast<double>(std::max(classes, 1))), 2 * low));
 }
 
 Rgb colour_at(double position) {

@@ -19,9 +19,15 @@ struct ColourScale {
 
   /// 0 at low, 1 at high; beyond [0, 1] outside, but never by more than 1. NaN is as infinity: 2.
   double position(double value) const;
+  /// The value at a position in [0, 1].
+  double value(double position) const;
   /// Round values between low and high, ascending: for ticks and contour lines. At most about ten.
   std::vector<double> levels() const;
 };
+
+/// Where a scale of losses ends that are low to high: at five times the loss of guessing among `classes`, 5 ln K, when
+/// some are above and most of the scale stays.
+double highest_shown(double low, double high, int classes);
 
 /// From a dark blue at 0 over green to a light yellow at 1, in even steps of lightness (Oklab, Ottosson 2020), so that
 /// it reads without colour, too. `position` outside of [0, 1] is one of the ends.

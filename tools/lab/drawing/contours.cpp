@@ -2,97 +2,128 @@
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
+#include <cmath>
 #include <map>
+#include <utility>
 
 namespace dgsam {
 
 namespace {
 
-/// The crossings of grid edges with a level. Each is an end of at most two segments, one per cell beside it.
-class Crossings {
- public:
-  Crossings(const std::vector<std::vector<double>>& heights, double level) : heights_(heights), level_(level) {
-    for (std::size_t j = 0; j + 1 < heights.size(); ++j) {
-      for (std::size_t i = 0; i + 1 < heights[j].size(); ++i) add_cell(i, j);
-    }
-  }
+struct Node {
+  int row, column;
+  auto operator<=>(const Node&) const = default;
+};
 
-  std::vector<Contour> lines() {
-    std::vector<Contour> lines;
-    for (const auto& [edge, next] : neighbours_) {  // those that begin at the border of the grid
-      if (next.size() == 1 && !visited_[edge]) lines.push_back(line_from(edge));
+/// Between two neighbours. Ordered, so that both cells beside an edge name it alike.
+using Edge = std::pair<Node, Node>;
+
+struct BoundaryPoint {
+  ContourPoint place;
+  bool border;  ///< the region reaches the grid's border there
+};
+
+using Loop = std::vector<BoundaryPoint>;
+
+class Boundary {
+ public:
+  Boundary(const Heights& heights, double level) : heights_(heights), level_(level) {}
+
+  std::vector<Loop> loops() const {
+    // Around each cell, the region is left over one edge and entered again over another one: between the two runs its
+    // boundary. What is an exit of one cell is an entry of its neighbour, so the pieces join to loops.
+    std::map<Edge, Edge> next;
+    for (int row = -1; row < rows(); ++row) {
+      for (int column = -1; column < columns(); ++column) add_cell(row, column, next);
     }
-    for (const auto& [edge, next] : neighbours_) {
-      if (visited_[edge]) continue;
-      lines.push_back(line_from(edge));
-      lines.back().push_back(lines.back().front());
+    std::vector<Loop> loops;
+    while (!next.empty()) {
+      loops.emplace_back();
+      for (auto at = next.begin(); at != next.end();) {
+        loops.back().push_back(crossing(at->first));
+        const Edge following = at->second;
+        next.erase(at);
+        at = next.find(following);
+      }
     }
-    return lines;
+    return loops;
   }
 
  private:
-  /// From (i, j) to the right, or down in the direction of j.
-  struct Edge {
-    std::size_t j, i;
-    bool down;
-    auto operator<=>(const Edge&) const = default;
-  };
-
-  bool above(std::size_t i, std::size_t j) const { return heights_[j][i] >= level_; }
-
-  void add_cell(std::size_t i, std::size_t j) {
-    const Edge top{j, i, false}, right{j, i + 1, true}, bottom{j + 1, i, false}, left{j, i, true};
-    const std::array<bool, 4> corner = {above(i, j), above(i + 1, j), above(i + 1, j + 1), above(i, j + 1)};
-    std::vector<Edge> crossed;
-    if (corner[0] != corner[1]) crossed.push_back(top);
-    if (corner[1] != corner[2]) crossed.push_back(right);
-    if (corner[2] != corner[3]) crossed.push_back(bottom);
-    if (corner[3] != corner[0]) crossed.push_back(left);
-    if (crossed.size() == 2) connect(crossed[0], crossed[1]);
-    if (crossed.size() < 4) return;
-    const double middle = (heights_[j][i] + heights_[j][i + 1] + heights_[j + 1][i] + heights_[j + 1][i + 1]) / 4;
-    // The corner (i, j) is joined with its opposite through the middle, or cut off from it.
-    const bool joined = (middle >= level_) == corner[0];
-    connect(top, joined ? right : left);
-    connect(bottom, joined ? left : right);
+  int rows() const { return static_cast<int>(heights_.size()); }
+  int columns() const { return static_cast<int>(heights_[0].size()); }
+  double height(const Node& node) const {
+    return heights_[static_cast<std::size_t>(node.row)][static_cast<std::size_t>(node.column)];
   }
-
-  void connect(const Edge& a, const Edge& b) {
-    neighbours_[a].push_back(b);
-    neighbours_[b].push_back(a);
+  /// Nodes around the grid, like those without a height, lie below every level, so that every loop is closed.
+  bool inside(const Node& node) const {
+    return node.row >= 0 && node.row < rows() && node.column >= 0 && node.column < columns() &&
+           !std::isnan(height(node));
   }
+  bool above(const Node& node) const { return inside(node) && height(node) > level_; }
 
-  ContourPoint place(const Edge& edge) const {
-    const double from = heights_[edge.j][edge.i];
-    const double to = edge.down ? heights_[edge.j + 1][edge.i] : heights_[edge.j][edge.i + 1];
-    const double along = (level_ - from) / (to - from);
-    return {static_cast<double>(edge.i) + (edge.down ? 0 : along),
-            static_cast<double>(edge.j) + (edge.down ? along : 0)};
-  }
-
-  Contour line_from(Edge edge) {
-    Contour line;
-    while (true) {
-      visited_[edge] = true;
-      line.push_back(place(edge));
-      const std::vector<Edge>& next = neighbours_[edge];
-      const auto unvisited = std::find_if(next.begin(), next.end(), [&](const Edge& e) { return !visited_[e]; });
-      if (unvisited == next.end()) return line;
-      edge = *unvisited;
+  void add_cell(int row, int column, std::map<Edge, Edge>& next) const {
+    const std::array<Node, 4> corners{{{row, column}, {row, column + 1}, {row + 1, column + 1}, {row + 1, column}}};
+    const auto corner = [&](std::size_t i) { return corners[i % 4]; };
+    const auto edge = [&](std::size_t i) { return Edge(std::minmax(corner(i), corner(i + 1))); };
+    const bool saddle = above(corners[0]) == above(corners[2]) && above(corners[1]) == above(corners[3]) &&
+                        above(corners[0]) != above(corners[1]);
+    bool joined = true;  // the corners above, through the middle of a saddle
+    if (saddle) {
+      double sum = 0;
+      for (const Node& one : corners) sum += height(one);
+      joined = sum / 4 > level_;
+    }
+    for (std::size_t exit = 0; exit < 4; ++exit) {
+      if (!above(corner(exit)) || above(corner(exit + 1))) continue;
+      std::size_t entry = exit + (joined ? 1 : 3);
+      while (!above(corner(entry + 1))) ++entry;
+      next[edge(exit)] = edge(entry);
     }
   }
 
-  const std::vector<std::vector<double>>& heights_;
+  BoundaryPoint crossing(const Edge& edge) const {
+    const auto& [a, b] = edge;
+    const auto at = [](const Node& node) {
+      return ContourPoint{static_cast<double>(node.column), static_cast<double>(node.row)};
+    };
+    if (!inside(a)) return {at(b), true};
+    if (!inside(b)) return {at(a), true};
+    const double part = (level_ - height(a)) / (height(b) - height(a));
+    return {{a.column + part * (b.column - a.column), a.row + part * (b.row - a.row)}, false};
+  }
+
+  const Heights& heights_;
   double level_;
-  std::map<Edge, std::vector<Edge>> neighbours_;
-  std::map<Edge, bool> visited_;
 };
 
 }  // namespace
 
-std::vector<Contour> contours(const std::vector<std::vector<double>>& heights, double level) {
-  return Crossings(heights, level).lines();
+std::vector<Contour> regions_above(const Heights& heights, double level) {
+  std::vector<Contour> regions;
+  for (const Loop& loop : Boundary(heights, level).loops()) {
+    regions.emplace_back();
+    for (const BoundaryPoint& point : loop) regions.back().push_back(point.place);
+  }
+  return regions;
+}
+
+std::vector<Contour> contour_lines(const Heights& heights, double level) {
+  std::vector<Contour> lines;
+  for (Loop& loop : Boundary(heights, level).loops()) {
+    // From a border on, no line goes on over the end of the loop.
+    const auto border = std::find_if(loop.begin(), loop.end(), [](const BoundaryPoint& point) { return point.border; });
+    const bool closed = border == loop.end();
+    std::rotate(loop.begin(), closed ? loop.begin() : border, loop.end());
+    bool open = false;
+    for (const BoundaryPoint& point : loop) {
+      if (!point.border && !open) lines.emplace_back();
+      open = !point.border;
+      if (open) lines.back().push_back(point.place);
+    }
+    if (closed) lines.back().push_back(lines.back().front());
+  }
+  return lines;
 }
 
 }  // namespace dgsam

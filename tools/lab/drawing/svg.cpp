@@ -53,7 +53,7 @@ std::string tick_text(double value) {
 
 std::string svg_number(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
+  std::snprintf(text, sizeof text, "%.1f", value + 0.0);  // no "-0.0" of a negative zero
   return text;
 }
 
@@ -65,8 +65,6 @@ std::string shortened(const std::string& text, std::size_t length) {
   }
   return characters > length ? text.substr(0, cut) + "…" : text;
 }
-
-std::string colour_class(int colour) { return "c" + std::to_string(colour % kColours); }
 
 double ChartFrame::x(double value) const {
   return kChartLeft + (value - x_low) / (x_high - x_low) * (width - kChartLeft - right);
@@ -85,6 +83,14 @@ std::string svg_text(double x, double y, const std::string& anchor, const std::s
 std::string svg_opening(const std::string& title, double width, double height) {
   return "<svg viewBox=\"0 0 " + svg_number(width) + " " + svg_number(height) + "\" role=\"img\" aria-label=\"" +
          escaped(title) + "\">\n";
+}
+
+std::string svg_file_opening(const std::string& title, double width, double height, std::string_view style,
+                             bool sized) {
+  const std::string size = "width=\"" + svg_number(width) + "\" height=\"" + svg_number(height) + "\"";
+  return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + svg_number(width) + " " + svg_number(height) +
+         "\" " + (sized ? size + " " : "") + "role=\"img\" aria-label=\"" + title + "\">\n<style>\n" +
+         std::string(style) + "</style>\n<rect class=\"paper\" " + size + "/>\n";
 }
 
 std::string chart_grid(const ChartFrame& frame) {

@@ -1,9 +1,11 @@
-// Pieces of SVG that drawings share. They use the page's CSS: classes c0..c5 set the colour.
+// Pieces of SVG that drawings share: in the page of a report, whose style sheet they use, or as files of their own.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "tools/lab/drawing/palette.h"
 
 namespace dgsam {
 
@@ -19,10 +21,6 @@ std::string tick_text(double value);
 std::string svg_number(double value);
 /// At most `length` characters (not bytes), the last one an ellipsis when something was cut.
 std::string shortened(const std::string& text, std::size_t length);
-/// Colours of the palette; index i is drawn in colour i % kColours.
-inline constexpr int kColours = 6;
-
-std::string colour_class(int colour);
 
 /// Margins around the data, in the units of the view box.
 inline constexpr double kChartLeft = 44, kChartTop = 12, kChartBottom = 34;
@@ -38,7 +36,12 @@ struct ChartFrame {
 
 std::string svg_text(double x, double y, const std::string& anchor, const std::string& text,
                      const std::string& classes = "");
+/// Of a drawing in a page; `title`: for those who cannot see it.
 std::string svg_opening(const std::string& title, double width, double height);
+/// Of a drawing in a file of its own, with its style sheet, on the paper that the sheet's class "paper" fills. It takes
+/// the room that there is, or as many pixels as it has units where `sized`. `title` is escaped().
+std::string svg_file_opening(const std::string& title, double width, double height, std::string_view style,
+                             bool sized = false);
 /// Horizontal lines at round values, each with its value.
 std::string chart_grid(const ChartFrame& frame);
 /// A horizontal axis at height `y` of the view box.

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "engine/core/check.h"
+#include "tools/lab/drawing/svg.h"
 #include "tools/lab/landscape/landscape_drawing.h"
 
 namespace dgsam {
@@ -13,7 +14,7 @@ namespace dgsam {
 namespace {
 
 constexpr double kFirstLine = 30, kLine = 20;  // of the headings
-constexpr double kTimesGuessing = 5, kLeastRatio = 1e-6;
+constexpr double kLeastRatio = 1e-6;
 
 std::string capitals(std::string text) {
   for (char& letter : text) letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
@@ -61,14 +62,14 @@ double headings_height(const std::vector<std::string>& lines) {
   return kFirstLine + kLine * static_cast<double>(lines.size() - 1);
 }
 
-void draw_headings(Canvas& canvas, const std::vector<std::string>& lines) {
+void draw_headings(SvgCanvas& canvas, const std::vector<std::string>& lines) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const TextStyle style{.ink = i == 0 ? Ink::ink : Ink::soft, .size = i == 0 ? 17.0 : 12.0, .bold = i == 0};
     canvas.text({16, kFirstLine + kLine * static_cast<double>(i)}, lines[i], style);
   }
 }
 
-void draw_mark(Canvas& canvas, Place at, const Landscape& landscape, std::size_t point, const std::string& loss,
+void draw_mark(SvgCanvas& canvas, Place at, const Landscape& landscape, std::size_t point, const std::string& loss,
                double value) {
   const bool several = landscape.points.size() > 1;
   const std::string hint = landscape.points[point].name + ": " + loss + " " + level_text(value);
@@ -78,10 +79,31 @@ void draw_mark(Canvas& canvas, Place at, const Landscape& landscape, std::size_t
                 {.anchor = Anchor::middle, .ink = Ink::black, .size = 11, .bold = true});
 }
 
+TextStyle axis_style(Anchor anchor) { return {.anchor = anchor, .ink = Ink::soft, .size = 11}; }
+
+void Frame::draw(SvgCanvas& canvas) const { canvas.rectangle(corner, width, height, {.ink = Ink::soft}); }
+
+void Frame::draw_x_axis(SvgCanvas& canvas, const std::vector<double>& axis, int count, const std::string& name,
+                        bool numbers) const {
+  for (const double tick : round_ticks(axis.front(), axis.back(), count)) {
+    const double place = x(axis, tick);
+    canvas.line({{place, bottom()}, {place, bottom() + 4}}, {.ink = Ink::soft});
+    if (numbers) canvas.text({place, bottom() + 17}, level_text(tick), axis_style(Anchor::middle));
+  }
+  if (numbers) canvas.text({corner.x + width / 2, bottom() + 34}, name, axis_style(Anchor::middle));
+}
+
+void Frame::draw_y_name(SvgCanvas& canvas, const std::string& name) const {
+  TextStyle style = axis_style(Anchor::middle);
+  style.upwards = true;
+  canvas.text({corner.x - 46, corner.y + height / 2}, name, style);
+}
+
 ColourScale scale_of(std::span<const Landscape> landscapes, bool logarithmic, std::optional<double> highest) {
-  double low = std::numeric_limits<double>::infinity(), high = -low, guessing = 0;
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  int classes = 0;
   for (const Landscape& landscape : landscapes) {
-    guessing = std::max(guessing, std::log(landscape.classes));
+    classes = std::max(classes, landscape.classes);
     for (const Landscape::LossValues& loss : landscape.losses) {
       for (const std::vector<double>& row : loss.values) {
         for (const double value : row) {
@@ -93,7 +115,7 @@ ColourScale scale_of(std::span<const Landscape> landscapes, bool logarithmic, st
     }
   }
   require(low <= high, "no loss of the landscape is finite: nothing can be drawn; is the checkpoint of a failed run?");
-  high = highest.value_or(std::min(high, std::max(kTimesGuessing * guessing, 2 * low)));
+  high = highest.value_or(highest_shown(low, high, classes));
   require(low < high, "the lowest loss is ", low, ": a scale that ends at ", high,
           " shows nothing; choose a higher end");
   // A logarithm needs a distance from 0.
@@ -102,17 +124,7 @@ ColourScale scale_of(std::span<const Landscape> landscapes, bool logarithmic, st
 }
 
 std::string landscape_svg(const Landscape& landscape, const ColourScale& scale) {
-  const auto figure = landscape.plane ? plane_figure(landscape, scale) : path_figure(landscape, scale);
-  SvgCanvas canvas(figure->width(), figure->height(), headings(landscape, scale)[0]);
-  figure->draw(canvas);
-  return canvas.svg();
-}
-
-Image landscape_image(const Landscape& landscape, const ColourScale& scale) {
-  const auto figure = landscape.plane ? plane_figure(landscape, scale) : path_figure(landscape, scale);
-  PixelCanvas canvas(figure->width(), figure->height());
-  figure->draw(canvas);
-  return canvas.pixels();
+  return landscape.plane ? plane_svg(landscape, scale) : path_svg(landscape, scale);
 }
 
 }  // namespace dgsam

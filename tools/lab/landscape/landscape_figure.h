@@ -5,7 +5,6 @@
 #include <span>
 #include <string>
 
-#include "data/image.h"
 #include "tools/lab/drawing/colour_scale.h"
 #include "tools/lab/landscape/landscape.h"
 
@@ -18,7 +17,5 @@ ColourScale scale_of(std::span<const Landscape> landscapes, bool logarithmic, st
 /// A plane: a map with contour lines for every loss, all on one scale, each checkpoint marked. A path: a curve for
 /// every loss over one axis of values. What lies beyond the scale is drawn at its end.
 std::string landscape_svg(const Landscape& landscape, const ColourScale& scale);
-/// The same in pixels.
-Image landscape_image(const Landscape& landscape, const ColourScale& scale);
 
 }  // namespace dgsam

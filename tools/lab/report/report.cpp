@@ -34,7 +34,7 @@ class Page {
     std::string text =
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
-    text += element("title", input_.title) + "<style>" + std::string(kReportStyle) + "</style>\n</head>\n<body>\n";
+    text += element("title", input_.title) + "<style>" + page_style() + "</style>\n</head>\n<body>\n";
     text += "<a class=\"skip\" href=\"#results\">Skip to the results</a>\n<main>\n<header>\n";
     text += element("h1", input_.title) + (input_.explanation.empty() ? "" : element("p", input_.explanation));
     text += "<p class=\"headline\">" + escaped(headline(input_.runs)) + "</p>\n" + findings() + skipped() + contents() +

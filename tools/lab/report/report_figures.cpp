@@ -63,9 +63,7 @@ std::map<std::string, std::string> svg_figures(const std::string& html, const st
     std::string file = name + ".svg";
     for (int number = 2; figures.contains(file); ++number) file = name + "-" + std::to_string(number) + ".svg";
     const bool named = !labels.empty() && body.find(">" + escaped(labels.front()) + "</text>") != std::string::npos;
-    figures[file] = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + svg_number(width) + " " +
-                    svg_number(height + (named ? 0 : kKeyHeight)) + "\" role=\"img\" aria-label=\"" + title +
-                    "\">\n<style>" + std::string(kReportStyle) + "svg { font-family: sans-serif; }\n</style>\n" + body +
+    figures[file] = svg_file_opening(title, width, height + (named ? 0 : kKeyHeight), chart_file_style()) + body +
                     (named ? "" : key_of(labels, height + kKeyHeight / 2)) + closing + "\n";
   }
   return figures;

@@ -1,16 +1,19 @@
 #include "tools/lab/report/report_landscape.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <limits>
 
+#include "tools/lab/drawing/colour_scale.h"
+#include "tools/lab/drawing/contours.h"
 #include "tools/lab/report/report_html.h"
+#include "tools/lab/report/report_style.h"
 
 namespace dgsam {
 namespace {
 
-constexpr int kBands = 12;   // classes v0 to v11 of the style sheet
-constexpr int kPixels = 80;  // of a panel's side: contours look smooth at its size
+constexpr int kBands = kMapBands;
+constexpr double kPanel = 80;  // a panel's side in the view box
 
 struct Shown {
   const MethodRuns* method;
@@ -29,35 +32,57 @@ std::vector<Shown> records_of(const Experiment& experiment, bool path) {
 }
 
 /// From losses to bands of colour: logarithmic where the losses span more than a decade. What is far above the loss of
-/// guessing, ln classes, has the last colour, as in the pictures that `landscape` draws.
-class ColourScale {
+/// guessing has the last colour, as in the pictures that `landscape` draws.
+class Bands {
  public:
-  explicit ColourScale(const std::vector<Shown>& shown) {
+  explicit Bands(const std::vector<Shown>& shown) {
+    double low = std::numeric_limits<double>::infinity(), high = -low;
+    std::int64_t classes = 0;
     for (const Shown& one : shown) {
+      classes = std::max(classes, one.record->classes);
       for (const LandscapeRecord::Loss& loss : one.record->losses) {
         for (const std::vector<double>& row : loss.values) {
-          for (const double value : row) add(value);
+          for (const double value : row) {
+            gaps_ = gaps_ || !std::isfinite(value);
+            if (!std::isfinite(value)) continue;
+            low = std::min(low, value);
+            high = std::max(high, value);
+          }
         }
       }
     }
-    for (const Shown& one : shown) {
-      if (one.record->classes < 2) continue;
-      const double most = 5 * std::log(static_cast<double>(one.record->classes));
-      capped_ = capped_ || (high_ > most && most > low_);
-      if (most > low_) high_ = std::min(high_, most);
-    }
-    logarithmic_ = low_ > 0 && high_ / low_ > 10;
-    if (!(high_ > low_)) high_ = low_ + 1e-6;
+    if (!(low <= high)) low = high = 0;
+    const double shown_high = classes < 2 ? high : highest_shown(low, high, static_cast<int>(classes));
+    capped_ = shown_high < high;
+    high = shown_high > low ? shown_high : low + 1e-6;
+    scale_ = {low, high, low > 0 && high / low > 10};
   }
 
-  /// 0 to kBands - 1.
-  int band(double value) const {
-    return std::clamp(static_cast<int>(std::floor(kBands * place(value))), 0, kBands - 1);
-  }
   /// The loss at the lower edge of a band; edge(kBands) is the highest loss.
-  double edge(int band) const {
-    const double part = static_cast<double>(band) / kBands;
-    return logarithmic_ ? low_ * std::pow(high_ / low_, part) : low_ + (high_ - low_) * part;
+  double edge(int band) const { return scale_.value(part(band)); }
+  /// A path of each band in its colour, where the losses lie in it or above: later ones cover what is above.
+  std::string paths(const LandscapeRecord& record, const LandscapeRecord::Loss& loss) const {
+    Heights heights = loss.values;
+    for (std::vector<double>& row : heights) {
+      for (double& value : row) value = std::isfinite(value) ? scale_.position(value) : kMissing;
+    }
+    const auto data_above = [&](int band) {
+      if (band == kBands) return std::string();
+      const double level = band == 0 ? -std::numeric_limits<double>::infinity() : part(band);
+      std::string data;
+      for (const Contour& region : regions_above(heights, level)) {
+        for (std::size_t i = 0; i < region.size(); ++i) data += (i == 0 ? "M" : " ") + place(record, region[i]);
+        data += "Z";
+      }
+      return data;
+    };
+    std::string svg, here = data_above(0);
+    for (int band = 0; band < kBands; ++band) {
+      std::string above = data_above(band + 1);
+      if (here != above) svg += "<path class=\"v" + std::to_string(band) + "\" d=\"" + here + "\"/>\n";
+      here = std::move(above);
+    }
+    return svg;
   }
   /// Whether a loss was not finite anywhere.
   bool has_gaps() const { return gaps_; }
@@ -65,76 +90,32 @@ class ColourScale {
   bool is_capped() const { return capped_; }
 
  private:
-  void add(double value) {
-    gaps_ = gaps_ || !std::isfinite(value);
-    if (!std::isfinite(value)) return;
-    low_ = any_ ? std::min(low_, value) : value;
-    high_ = any_ ? std::max(high_, value) : value;
-    any_ = true;
-  }
-  double place(double value) const {
-    return logarithmic_ ? std::log(value / low_) / std::log(high_ / low_) : (value - low_) / (high_ - low_);
+  static double part(int band) { return static_cast<double>(band) / kBands; }
+
+  /// In the panel, of a place in grid steps.
+  static std::string place(const LandscapeRecord& record, const ContourPoint& at) {
+    const auto along = [](const std::vector<double>& axis, double steps) {
+      const auto before = std::min(static_cast<std::size_t>(steps), axis.size() - 2);
+      const double value = std::lerp(axis[before], axis[before + 1], steps - static_cast<double>(before));
+      return kPanel * (value - axis.front()) / (axis.back() - axis.front());
+    };
+    return svg_number(along(record.x, at.x)) + " " + svg_number(kPanel - along(record.y, at.y));
   }
 
-  double low_ = 0, high_ = 0;
-  bool any_ = false, gaps_ = false, capped_ = false, logarithmic_ = false;
+  ColourScale scale_;
+  bool gaps_ = false, capped_ = false;
 };
 
-/// Where `value` lies on an ascending axis: the index before it and the fraction of the way to the next one.
-std::pair<std::size_t, double> place_on(const std::vector<double>& axis, double value) {
-  const auto next = std::upper_bound(axis.begin() + 1, axis.end() - 1, value);
-  const auto index = static_cast<std::size_t>(next - axis.begin()) - 1;
-  return {index, (value - axis[index]) / (axis[index + 1] - axis[index])};
-}
-
-/// Bilinear between the four losses around a point; not finite where one of them is not.
-double loss_at(const LandscapeRecord& record, const LandscapeRecord::Loss& loss, double x, double y) {
-  const auto [i, s] = place_on(record.x, x);
-  const auto [j, t] = place_on(record.y, y);
-  const auto along = [&](const std::vector<double>& row) { return (1 - s) * row[i] + s * row[i + 1]; };
-  return (1 - t) * along(loss.values[j]) + t * along(loss.values[j + 1]);
-}
-
-/// A band's pixels, as strokes from left to right.
-std::array<std::string, kBands> strokes(const LandscapeRecord& record, const LandscapeRecord::Loss& loss,
-                                        const ColourScale& scale) {
-  std::array<std::string, kBands> paths;
-  const auto coordinate = [](const std::vector<double>& axis, int pixel) {
-    return axis.front() + (axis.back() - axis.front()) * (pixel + 0.5) / kPixels;
-  };
-  for (int row = 0; row < kPixels; ++row) {
-    const double y = coordinate(record.y, kPixels - 1 - row);
-    int start = 0, current = -1;
-    for (int column = 0; column <= kPixels; ++column) {
-      const double value = column < kPixels ? loss_at(record, loss, coordinate(record.x, column), y) : kMissing;
-      const int band = std::isfinite(value) ? scale.band(value) : -1;
-      if (band == current && column < kPixels) continue;
-      if (current >= 0) {
-        paths[static_cast<std::size_t>(current)] +=
-            "M" + std::to_string(start) + " " + std::to_string(row) + "h" + std::to_string(column - start);
-      }
-      start = column;
-      current = band;
-    }
-  }
-  return paths;
-}
-
-std::string panel(const Shown& shown, const LandscapeRecord::Loss& loss, const ColourScale& scale) {
+std::string panel(const Shown& shown, const LandscapeRecord::Loss& loss, const Bands& bands) {
   const LandscapeRecord& record = *shown.record;
   std::string svg =
-      svg_opening("Loss of " + loss.name + " around the weights of " + shown.method->label, kPixels, kPixels);
-  svg += "<g class=\"field\" transform=\"translate(0 .5)\">";
-  const auto paths = strokes(record, loss, scale);
-  for (std::size_t band = 0; band < paths.size(); ++band) {
-    if (!paths[band].empty()) svg += "<path class=\"v" + std::to_string(band) + "\" d=\"" + paths[band] + "\"/>\n";
-  }
-  svg += "</g>\n";
+      svg_opening("Loss of " + loss.name + " around the weights of " + shown.method->label, kPanel, kPanel);
+  svg += "<g class=\"field\">\n" + bands.paths(record, loss) + "</g>\n";
   for (std::size_t i = 0; i < record.points.size(); ++i) {
     const LandscapeRecord::Point& point = record.points[i];
-    const double x = kPixels * (point.x - record.x.front()) / (record.x.back() - record.x.front());
-    const double y = kPixels * (1 - (point.y - record.y.front()) / (record.y.back() - record.y.front()));
-    if (!(x >= 0 && x <= kPixels && y >= 0 && y <= kPixels)) continue;
+    const double x = kPanel * (point.x - record.x.front()) / (record.x.back() - record.x.front());
+    const double y = kPanel * (1 - (point.y - record.y.front()) / (record.y.back() - record.y.front()));
+    if (!(x >= 0 && x <= kPanel && y >= 0 && y <= kPanel)) continue;
     svg += "<circle class=\"point\" cx=\"" + svg_number(x) + "\" cy=\"" + svg_number(y) + "\" r=\"2\"><title>" +
            escaped(point.name) + "</title></circle>\n";
     if (record.points.size() > 1) svg += svg_text(x + 2.4, y - 1.6, "start", std::to_string(i + 1), "number");
@@ -142,18 +123,18 @@ std::string panel(const Shown& shown, const LandscapeRecord::Loss& loss, const C
   return svg + "</svg>\n";
 }
 
-std::string scale_bar(const ColourScale& scale) {
+std::string scale_bar(const Bands& bands) {
   constexpr double kWidth = 360, kStep = kWidth / kBands;
   std::string svg =
       "<svg class=\"scale\" viewBox=\"-20 0 400 34\" role=\"img\" aria-label=\"Colour scale of the loss\">\n";
   for (int band = 0; band < kBands; ++band) {
     svg += "<rect class=\"v" + std::to_string(band) + "\" x=\"" + svg_number(band * kStep) + "\" width=\"" +
            svg_number(kStep + 0.5) + "\" height=\"12\"><title>" +
-           escaped("from " + format_number(scale.edge(band), 3) + " to " + format_number(scale.edge(band + 1), 3)) +
+           escaped("from " + format_number(bands.edge(band), 3) + " to " + format_number(bands.edge(band + 1), 3)) +
            "</title></rect>\n";
   }
   for (int band = 0; band <= kBands; band += kBands / 4) {
-    const double value = scale.edge(band);
+    const double value = bands.edge(band);
     svg += svg_text(band * kStep, 27, "middle", format_number(value, value >= 100 ? 0 : value >= 1 ? 2 : 3));
   }
   return svg + "</svg>\n";
@@ -174,7 +155,7 @@ std::string range_text(const std::string& label, const std::vector<double>& axis
 }
 
 std::string planes(const std::vector<Shown>& shown, const std::string& name) {
-  const ColourScale scale(shown);
+  const Bands bands(shown);
   const LandscapeRecord& first = *shown.front().record;
   std::string text = "<table class=\"panels\">\n<thead><tr><td></td>";
   for (const LandscapeRecord::Loss& loss : first.losses) {
@@ -188,7 +169,7 @@ std::string planes(const std::vector<Shown>& shown, const std::string& name) {
     for (const LandscapeRecord::Loss& loss : first.losses) {
       const auto same = std::find_if(one.record->losses.begin(), one.record->losses.end(),
                                      [&](const auto& other) { return other.name == loss.name; });
-      text += same == one.record->losses.end() ? "<td>–</td>" : "<td>" + panel(one, *same, scale) + "</td>";
+      text += same == one.record->losses.end() ? "<td>–</td>" : "<td>" + panel(one, *same, bands) + "</td>";
     }
     text += "</tr>\n";
   }
@@ -197,9 +178,9 @@ std::string planes(const std::vector<Shown>& shown, const std::string& name) {
                        range_text(first.y_label, first.y) + ". ";
   if (const std::string points = points_text(first); !points.empty()) remark += "Marked: " + points + ". ";
   remark += "One colour scale for all panels; the first run of each method.";
-  if (scale.is_capped()) remark += " Losses above the scale have its last colour.";
-  if (scale.has_gaps()) remark += " Where nothing is drawn the loss is not finite.";
-  return figure("Loss over a plane", remark, scale_bar(scale) + scrolling("Loss landscapes, " + name, text));
+  if (bands.is_capped()) remark += " Losses above the scale have its last colour.";
+  if (bands.has_gaps()) remark += " Where nothing is drawn the loss is not finite.";
+  return figure("Loss over a plane", remark, scale_bar(bands) + scrolling("Loss landscapes, " + name, text));
 }
 
 std::string paths(const std::vector<Shown>& shown) {
