@@ -3,6 +3,7 @@
 #   libstb-dev          PNG/BMP/PNM/GIF, fallback    libzip-dev         PyTorch's .pth archives
 #   libdnnl-dev         convolution and matmul       doctest-dev        tests
 #   libjpeg62-turbo-dev JPEG with PIL's settings     zlib1g-dev         gzipped IDX files
+#   libmd-dev           SHA-256 and MD5
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(nlohmann_json REQUIRED)
@@ -14,6 +15,14 @@ find_library(DGSAM_ZIP zip REQUIRED)
 add_library(dgsam_zip INTERFACE)
 target_include_directories(dgsam_zip SYSTEM INTERFACE ${DGSAM_ZIP_INCLUDE})
 target_link_libraries(dgsam_zip INTERFACE ${DGSAM_ZIP})
+find_path(DGSAM_MD_INCLUDE sha2.h)
+find_library(DGSAM_MD md)
+if(NOT DGSAM_MD_INCLUDE OR NOT DGSAM_MD)
+  message(FATAL_ERROR "libmd (SHA-256 and MD5) was not found: install Debian's libmd-dev, or run tools/setup.sh")
+endif()
+add_library(dgsam_md INTERFACE)
+target_include_directories(dgsam_md SYSTEM INTERFACE ${DGSAM_MD_INCLUDE})
+target_link_libraries(dgsam_md INTERFACE ${DGSAM_MD})
 # Optional: without libjpeg, stb_image decodes JPEG too, but not to the same bits as PIL.
 find_path(DGSAM_JPEG_INCLUDE jpeglib.h)
 find_library(DGSAM_JPEG jpeg)

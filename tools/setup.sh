@@ -24,6 +24,7 @@ libstb-dev PNG images
 libjpeg62-turbo-dev JPEG images
 libzip-dev PyTorch's weight files
 zlib1g-dev reads compressed data sets
+libmd-dev SHA-256 and MD5
 doctest-dev tests"
 demo_packages="dataset-fashion-mnist 70,000 photographs for the demo"
 peer_packages="\

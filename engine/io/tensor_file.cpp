@@ -1,5 +1,7 @@
 #include "engine/io/tensor_file.h"
 
+#include <sha2.h>
+
 #include <algorithm>
 #include <array>
 #include <set>
@@ -8,7 +10,6 @@
 #include "engine/core/check.h"
 #include "engine/io/pth.h"
 #include "engine/io/safetensors.h"
-#include "engine/io/sha256.h"
 
 namespace dgsam {
 
@@ -37,14 +38,16 @@ template std::vector<double> TensorFile::read_as<double>(std::string_view) const
 template std::vector<std::int64_t> TensorFile::read_as<std::int64_t>(std::string_view) const;
 
 std::string TensorFile::sha256() const {
-  Sha256 sha;
+  SHA2_CTX sha;
+  SHA256Init(&sha);
   std::vector<std::byte> piece(std::size_t{1} << 20);
   for (std::uint64_t at = 0; at < file_bytes(); at += piece.size()) {
     piece.resize(std::min<std::uint64_t>(piece.size(), file_bytes() - at));
     source_.read_at(at, piece.data(), piece.size());
-    sha.add(piece);
+    SHA256Update(&sha, reinterpret_cast<const std::uint8_t*>(piece.data()), piece.size());
   }
-  return sha.hex();
+  std::array<char, SHA256_DIGEST_STRING_LENGTH> hex;
+  return SHA256End(&sha, hex.data());
 }
 
 // --- names -------------------------------------------------------------------------------------------------------

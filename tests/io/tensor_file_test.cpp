@@ -43,6 +43,19 @@ TEST_CASE("a file is opened by its content, whatever its name says") {
   CHECK(open_tensor_file(folder.file("weights.safetensors"))->format() == "PyTorch (zip)");
 }
 
+TEST_CASE("a file's SHA-256 is that of all its bytes, also of those beyond the piece that is read at once") {
+  const TemporaryFolder folder;
+  CHECK(open_tensor_file(golden_pth("plain"))->sha256() ==
+        "40d822e304d5a5e9d1cf6d058f230e4b2d151113ee09c84c6ae0538e1c7feb32");  // as sha256sum prints it
+  const std::vector<float> many(300000, 0);
+  write_safetensors(folder.file("a"), {make_named_tensor<float>("w", "F32", {300000}, many)});
+  std::string bytes = read_bytes(folder.file("a"));
+  const std::string before = open_tensor_file(folder.file("a"))->sha256();
+  bytes.back() = 1;
+  write_bytes(folder.file("a"), bytes);
+  CHECK(open_tensor_file(folder.file("a"))->sha256() != before);
+}
+
 TEST_CASE("what is no file of weights is named for what it looks like, with a remedy") {
   const auto check = [](const std::string& bytes, const std::string& message) {
     const std::string error = error_of([&] { open_tensor_file(ByteSource(as_span(bytes), "resnet50.pth")); });
