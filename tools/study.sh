@@ -96,7 +96,7 @@ for algorithm in erm sam dgsam; do
 done | tee "$out/steps.txt"
 if [ "$publish" = yes ]; then
   mkdir -p docs/study
-  cp "$out/tables.md" "$out/rho.md" "$out/report.txt" "$out/steps.txt" "$out/sweep/report.html" "$out"/figures/all-unseen-domains-*.svg docs/study/
+  cp "$out/tables.md" "$out/rho.md" "$out/report.txt" "$out/steps.txt" "$out"/figures/all-unseen-domains-*.svg docs/study/
   tail -n +"$(grep -n '^Mean over checkpoints' "$out/sharpness.txt" | cut -d : -f 1)" "$out/sharpness.txt" >docs/study/sharpness.txt
   cp "$out/rho/ablation.svg" docs/study/rho.svg
   for algorithm in erm sam dgsam; do
