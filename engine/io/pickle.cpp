@@ -1,8 +1,9 @@
 #include "engine/io/pickle.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
-#include <cstdio>
+#include <charconv>
 
 #include "engine/core/check.h"
 #include "engine/io/byte_source.h"
@@ -12,7 +13,13 @@ namespace dgsam {
 namespace {
 
 constexpr std::string_view kOrderedDict = "collections.OrderedDict";
+/// Called with a dictionary, and with the function that makes missing values.
+constexpr std::string_view kCounter = "collections.Counter", kDefaultDict = "collections.defaultdict";
+/// Functions that make an object of the class that is their first argument.
+constexpr std::array<std::string_view, 4> kConstructors{"copyreg._reconstructor", "copy_reg._reconstructor",
+                                                        "copyreg.__newobj__", "copy_reg.__newobj__"};
 constexpr std::size_t kMaxGlobalName = 256;
+constexpr std::size_t kMaxNames = 4096;
 
 }  // namespace
 
@@ -30,6 +37,11 @@ void Pickle::refuse(const std::string& what) const {
   fail(file_, ": byte ", position_, " of its pickle: ", what, kSaveWeightsAlone);
 }
 
+void Pickle::spend(std::size_t work) {
+  work_ += work;
+  if (work_ > kMaxWork) refuse("it holds more than " + std::to_string(kMaxWork) + " values");
+}
+
 // --- bytes -------------------------------------------------------------------------------------------------------
 
 std::string_view Pickle::take(std::size_t bytes) {
@@ -43,8 +55,8 @@ std::string_view Pickle::take(std::size_t bytes) {
 }
 
 std::string_view Pickle::take_line() {
-  const std::size_t end = bytes_.substr(0, position_ + kMaxGlobalName).find('\n', position_);
-  if (end == std::string_view::npos) refuse("a name without end");
+  const std::size_t end = bytes_.find('\n', position_);
+  if (end == std::string_view::npos) refuse("a line without end");
   const std::string_view line = take(end - position_);
   ++position_;
   return line;
@@ -58,6 +70,15 @@ std::uint64_t Pickle::take_unsigned(std::size_t bytes) {
   return value;
 }
 
+/// A line of digits: a number of the memo.
+std::int64_t Pickle::take_decimal() {
+  const std::string_view line = take_line();
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
+  if (error != std::errc() || end != line.data() + line.size() || value < 0) refuse("a number that is none");
+  return value;
+}
+
 /// Big-endian, as the only number of the format.
 double Pickle::take_real() {
   std::uint64_t bits = 0;
@@ -68,6 +89,7 @@ double Pickle::take_real() {
 // --- the stack ---------------------------------------------------------------------------------------------------
 
 Pickle::Value& Pickle::push(Kind kind) {
+  spend(1);
   stack_.push_back(static_cast<Id>(values_.size()));
   Value& value = values_.emplace_back();
   value.kind = kind;
@@ -79,15 +101,46 @@ void Pickle::push_text(std::uint64_t bytes) {
   push(Kind::text).text = text;
 }
 
+void Pickle::push_bytes(std::uint64_t bytes) {
+  take(bytes);
+  push_object("bytes");
+}
+
+/// INT and LONG of protocol 0: "7", "01" (true), "7L".
+void Pickle::push_decimal(bool is_long) {
+  std::string_view line = take_line();
+  if (!is_long && (line == "00" || line == "01")) {
+    push(Kind::boolean).integer = line == "01";
+    return;
+  }
+  if (is_long && line.ends_with('L')) line.remove_suffix(1);
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
+  if (error == std::errc::result_out_of_range) return push_object("int");
+  if (error != std::errc() || end != line.data() + line.size()) refuse("a number that is none");
+  push_integer(value);
+}
+
+/// Two's complement of a given length. Beyond 64 bits it is an object.
+void Pickle::push_long(std::uint64_t bytes) {
+  if (bytes > 8) {
+    take(bytes);
+    return push_object("int");
+  }
+  const unsigned shift = 64 - 8 * static_cast<unsigned>(bytes);
+  const std::uint64_t value = take_unsigned(bytes);
+  push_integer(bytes == 0 ? 0 : static_cast<std::int64_t>(value << shift) >> shift);
+}
+
 Pickle::Id Pickle::pop() {
-  if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) refuse("a value is missing");
+  if (!has_top()) refuse("a value is missing");
   const Id id = stack_.back();
   stack_.pop_back();
   return id;
 }
 
-Pickle::Value& Pickle::top(Kind kind, const char* opcode) {
-  if (stack_.size() <= (marks_.empty() ? 0 : marks_.back()) || values_[stack_.back()].kind != kind) {
+Pickle::Value& Pickle::top(std::initializer_list<Kind> kinds, const char* opcode) {
+  if (!has_top() || std::find(kinds.begin(), kinds.end(), values_[stack_.back()].kind) == kinds.end()) {
     refuse(std::string(opcode) + " of a value that does not take it");
   }
   return values_[stack_.back()];
@@ -108,171 +161,89 @@ void Pickle::tuple(std::size_t items) {
   push(Kind::tuple).items = std::move(popped);
 }
 
-void Pickle::extend(Kind kind, const std::vector<Id>& items, const char* opcode) {
-  std::vector<Id>& all = top(kind, opcode).items;
-  if (kind == Kind::dictionary && items.size() % 2 != 0) refuse("a key without a value");
+/// What is added to a set, a deque or any other object is not kept.
+void Pickle::append(const std::vector<Id>& items, const char* opcode) {
+  Value& target = top({Kind::list, Kind::object}, opcode);
+  if (target.kind == Kind::list) target.items.insert(target.items.end(), items.begin(), items.end());
+}
+
+void Pickle::set_items(const std::vector<Id>& items, const char* opcode) {
+  std::vector<Id>& all = top({Kind::dictionary, Kind::object}, opcode).items;
+  if (items.size() % 2 != 0) refuse("a key without a value");
   all.insert(all.end(), items.begin(), items.end());
+}
+
+void Pickle::memorise(std::uint64_t key) {
+  if (!has_top()) refuse("a value is missing");
+  spend(1);
+  memo_[key] = stack_.back();
+}
+
+void Pickle::recall(std::uint64_t key) {
+  const auto found = memo_.find(key);
+  if (found == memo_.end()) refuse("value " + std::to_string(key) + " is used before it is there");
+  spend(1);
+  stack_.push_back(found->second);
 }
 
 // --- what only looks like code -----------------------------------------------------------------------------------
 
-void Pickle::global() {
-  const std::string_view module = take_line();
-  const std::string name = std::string(module) + "." + std::string(take_line());
-  const auto found = std::find(globals_.begin(), globals_.end(), name);
-  if (found == globals_.end()) refuse("it asks for \"" + printable(name) + "\", which is not needed for weights");
-  push(Kind::global).text = *found;
+void Pickle::push_global(std::string_view module, std::string_view name) {
+  if (module.size() > kMaxGlobalName || name.size() > kMaxGlobalName) refuse("a name without end");
+  std::string full(module);
+  full.append(".").append(name);
+  if (const auto found = std::find(globals_.begin(), globals_.end(), full); found != globals_.end()) {
+    push(Kind::global).text = *found;
+    return;
+  }
+  if (names_.size() == kMaxNames) refuse("it asks for more than " + std::to_string(kMaxNames) + " types and functions");
+  push_object(*names_.insert(std::move(full)).first);
 }
 
-void Pickle::reduce() {
-  const Id arguments = pop(), function = pop();
+/// GLOBAL and INST: two lines.
+void Pickle::push_named_global() {
+  const std::string_view module = take_line();
+  push_global(module, take_line());
+}
+
+void Pickle::call(Id function, Id arguments) {
   const Value &given = values_[arguments], &called = values_[function];
-  if (called.kind != Kind::global || given.kind != Kind::tuple) refuse("a call of something that is no function");
-  if (called.text != kOrderedDict) {
+  const bool callable = called.kind == Kind::global || called.kind == Kind::object;
+  if (!callable || given.kind != Kind::tuple) refuse("a call of something that is no function");
+  if (make_dictionary(called.text, given)) return;
+  if (called.kind == Kind::global) {
     push(Kind::call).items = {function, arguments};
     return;
   }
-  // Python 3 makes it empty and adds to it; Python 2 gives it a list of pairs.
+  std::string_view type = called.text;
+  if (std::find(kConstructors.begin(), kConstructors.end(), type) != kConstructors.end() && !given.items.empty() &&
+      values_[given.items[0]].kind == Kind::object) {
+    type = values_[given.items[0]].text;
+  }
+  push_object(type);
+}
+
+/// The standard library's dictionaries. Their contents follow as items, but for a Counter's and Python 2's OrderedDict.
+bool Pickle::make_dictionary(std::string_view type, const Value& arguments) {
+  if (type != kOrderedDict && type != kCounter && type != kDefaultDict) return false;
   std::vector<Id> items;
-  if (!given.items.empty()) {
-    const Value& pairs = values_[given.items[0]];
-    if (given.items.size() != 1 || pairs.kind != Kind::list) refuse("an OrderedDict of something that is no list");
-    for (const Id id : pairs.items) {
+  const Value* given = arguments.items.empty() ? nullptr : &values_[arguments.items[0]];
+  if (type == kCounter && given != nullptr && given->kind == Kind::dictionary) {
+    items = given->items;
+  } else if (type == kOrderedDict && given != nullptr) {
+    if (arguments.items.size() != 1 || given->kind != Kind::list) refuse("an OrderedDict of something that is no list");
+    for (const Id id : given->items) {
       const Value& pair = values_[id];
       if ((pair.kind != Kind::list && pair.kind != Kind::tuple) || pair.items.size() != 2) {
         refuse("an OrderedDict of something else than pairs");
       }
+      spend(2);  // before they are copied: a list can be used again and again
       items.insert(items.end(), pair.items.begin(), pair.items.end());
     }
   }
+  if (type == kCounter) spend(items.size());
   push(Kind::dictionary).items = std::move(items);
-}
-
-/// A state_dict has an attribute _metadata, which says nothing about values: it is read and forgotten.
-void Pickle::build() {
-  if (values_[pop()].kind != Kind::dictionary) refuse("BUILD with something that is no dictionary");
-  top(Kind::dictionary, "BUILD");
-}
-
-// --- the machine -------------------------------------------------------------------------------------------------
-
-void Pickle::parse() {
-  if (take(1) != "\x80") refuse("it does not begin with its protocol");
-  if (const std::uint64_t protocol = take_unsigned(1); protocol != 2) {
-    refuse("protocol " + std::to_string(protocol) + ", where torch.save writes 2 unless told otherwise");
-  }
-  for (auto opcode = static_cast<unsigned char>(take(1)[0]); opcode != '.';
-       opcode = static_cast<unsigned char>(take(1)[0])) {
-    execute(opcode);
-  }
-  root_ = pop();
-  if (!stack_.empty() || !marks_.empty()) refuse("values are left over");
-}
-
-void Pickle::execute(unsigned char opcode) {
-  const auto memorise = [&](std::uint64_t key) {
-    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) refuse("a value is missing");
-    memo_[key] = stack_.back();
-  };
-  const auto recall = [&](std::uint64_t key) {
-    const auto found = memo_.find(key);
-    if (found == memo_.end()) refuse("value " + std::to_string(key) + " is used before it is there");
-    stack_.push_back(found->second);
-  };
-  const auto push_integer = [&](std::int64_t value) { push(Kind::integer).integer = value; };
-  switch (opcode) {
-    case '(':  // MARK
-      marks_.push_back(stack_.size());
-      return;
-    case 'N':  // NONE
-      push(Kind::none);
-      return;
-    case 0x88:  // NEWTRUE
-    case 0x89:  // NEWFALSE
-      push(Kind::boolean).integer = opcode == 0x88;
-      return;
-    case 'K':  // BININT1
-      return push_integer(static_cast<std::int64_t>(take_unsigned(1)));
-    case 'M':  // BININT2
-      return push_integer(static_cast<std::int64_t>(take_unsigned(2)));
-    case 'J':  // BININT
-      return push_integer(static_cast<std::int32_t>(take_unsigned(4)));
-    case 0x8a: {  // LONG1: two's complement of a given length
-      const std::size_t bytes = take_unsigned(1);
-      if (bytes > 8) {
-        take(bytes);
-        push(Kind::unused);
-        return;
-      }
-      const unsigned shift = 64 - 8 * static_cast<unsigned>(bytes);
-      const std::uint64_t value = take_unsigned(bytes);
-      return push_integer(bytes == 0 ? 0 : static_cast<std::int64_t>(value << shift) >> shift);
-    }
-    case 'G':  // BINFLOAT
-    {
-      const double value = take_real();
-      push(Kind::real).real = value;
-      return;
-    }
-    case 'X':  // BINUNICODE
-    case 'T':  // BINSTRING
-      return push_text(take_unsigned(4));
-    case 'U':  // SHORT_BINSTRING
-      return push_text(take_unsigned(1));
-    case ')':  // EMPTY_TUPLE
-      return tuple(0);
-    case 0x85:  // TUPLE1
-    case 0x86:  // TUPLE2
-    case 0x87:  // TUPLE3
-      return tuple(opcode - 0x84u);
-    case 't': {  // TUPLE
-      std::vector<Id> items = pop_to_mark();
-      push(Kind::tuple).items = std::move(items);
-      return;
-    }
-    case ']':  // EMPTY_LIST
-      push(Kind::list);
-      return;
-    case 'a': {  // APPEND
-      const Id item = pop();
-      return extend(Kind::list, {item}, "APPEND");
-    }
-    case 'e':  // APPENDS
-      return extend(Kind::list, pop_to_mark(), "APPENDS");
-    case '}':  // EMPTY_DICT
-      push(Kind::dictionary);
-      return;
-    case 's': {  // SETITEM
-      const Id value = pop(), key = pop();
-      return extend(Kind::dictionary, {key, value}, "SETITEM");
-    }
-    case 'u':  // SETITEMS
-      return extend(Kind::dictionary, pop_to_mark(), "SETITEMS");
-    case 'q':  // BINPUT
-      return memorise(take_unsigned(1));
-    case 'r':  // LONG_BINPUT
-      return memorise(take_unsigned(4));
-    case 'h':  // BINGET
-      return recall(take_unsigned(1));
-    case 'j':  // LONG_BINGET
-      return recall(take_unsigned(4));
-    case 'c':  // GLOBAL
-      return global();
-    case 'R':  // REDUCE
-      return reduce();
-    case 'b':  // BUILD
-      return build();
-    case 'Q': {  // BINPERSID
-      const Id id = pop();
-      push(Kind::persistent).items = {id};
-      return;
-    }
-    default: {
-      char code[8];
-      std::snprintf(code, sizeof code, "0x%02x", opcode);
-      refuse(std::string("opcode ") + code + ", which is not needed for weights");
-    }
-  }
+  return true;
 }
 
 }  // namespace dgsam

@@ -11,13 +11,28 @@ namespace {
 
 constexpr std::string_view kZipMagic = "PK\x03\x04";
 constexpr std::string_view kEmptyZipMagic = "PK\x05\x06";
-/// The pickle of the number 0x1950a86a20f9469cfc6c.
-constexpr std::string_view kLegacyMagic("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e", 15);
+/// The number 0x1950a86a20f9469cfc6c as a pickle: from protocol 2 on PROTO and a version, from 4 on a frame of 13
+/// bytes, and then LONG1; before, LONG.
+constexpr std::string_view kLegacyMagic("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e", 13);
+constexpr std::string_view kLegacyFrame("\x95\x0d\0\0\0\0\0\0\0", 9);
+constexpr std::string_view kLegacyText = "L119547037146038801333356L\n.";
+constexpr std::size_t kMaxLegacyMagic = 32;
 constexpr std::int64_t kLegacyVersion = 1001;
 /// Tensors may share storages (tied weights, a model under two names), but no weights are this many times their file.
 constexpr std::uint64_t kMaxSharing = 8;
+/// Bytes beyond their storages that tensors may have in all because they use elements more than once.
+constexpr std::uint64_t kMaxExpansion = std::uint64_t{64} << 20;
 
 constexpr std::string_view kPickleRecord = "data.pkl";
+
+/// How long the number is that begins a file of before 1.6; 0 for another file.
+std::size_t legacy_magic(std::string_view start) {
+  if (start.starts_with(kLegacyText)) return kLegacyText.size();
+  if (start.size() < 2 || start[0] != '\x80' || start[1] < 2 || start[1] > 5) return 0;
+  std::size_t at = 2;
+  if (start.substr(at).starts_with(kLegacyFrame)) at += kLegacyFrame.size();
+  return start.substr(at).starts_with(kLegacyMagic) ? at + kLegacyMagic.size() : 0;
+}
 
 /// The first names of an archive, for a message.
 std::string names_of(const ZipArchive& archive) {
@@ -51,6 +66,22 @@ void gather(const PickledTensor& tensor, std::size_t element, const std::byte* f
   }
 }
 
+/// Of an element type that has a sign, or of unsigned bytes, which wrap as PyTorch's do.
+void negate(const std::string& dtype, std::span<std::byte> bytes) {
+  const std::size_t size = element_size_of(dtype);
+  const bool floating = is_floating(dtype);
+  for (std::byte* element = bytes.data(); element != bytes.data() + bytes.size(); element += size) {
+    if (floating) {
+      element[size - 1] ^= std::byte{0x80};
+      continue;
+    }
+    std::uint64_t value = 0;
+    std::memcpy(&value, element, size);
+    value = 0 - value;
+    std::memcpy(element, &value, size);
+  }
+}
+
 bool is_dense(const PickledTensor& tensor) {
   std::int64_t stride = 1;
   for (std::size_t axis = tensor.shape.size(); axis-- > 0;) {
@@ -63,16 +94,16 @@ bool is_dense(const PickledTensor& tensor) {
 }  // namespace
 
 bool PthFile::recognises(std::string_view start) {
-  return start.starts_with(kZipMagic) || start.starts_with(kEmptyZipMagic) || start.starts_with(kLegacyMagic);
+  return start.starts_with(kZipMagic) || start.starts_with(kEmptyZipMagic) || legacy_magic(start) > 0;
 }
 
 PthFile::PthFile(ByteSource source) : TensorFile(std::move(source), "PyTorch (zip)") {
-  std::string start(std::min<std::uint64_t>(file_bytes(), kLegacyMagic.size()), '\0');
+  std::string start(std::min<std::uint64_t>(file_bytes(), kMaxLegacyMagic), '\0');
   source_.read_at(0, start.data(), start.size());
   require(recognises(start), path(), ": not a file that torch.save wrote");
-  if (start == kLegacyMagic) {
+  if (const std::size_t magic = legacy_magic(start); magic > 0) {
     format_ = "PyTorch (before 1.6)";
-    open_legacy();
+    open_legacy(magic);
   } else {
     open_zip();
   }
@@ -85,10 +116,11 @@ void PthFile::open_zip() {
   for (const ZipArchive::Record& record : archive_->records()) {
     const bool script = record.name.ends_with("/constants.pkl");
     require(!script, path(), ": a TorchScript module, which is a program", kSaveWeightsAlone);
-    const std::size_t slash = record.name.find('/');
-    if (slash == std::string::npos || record.name.substr(slash + 1) != kPickleRecord) continue;
+    const std::size_t slash = record.name.find('/');  // none in an archive that was packed again without its folder
+    const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
+    if (record.name.substr(name) != kPickleRecord) continue;
     pickle_record = &record;
-    folder = record.name.substr(0, slash + 1);
+    folder = record.name.substr(0, name);
   }
   require(pickle_record != nullptr, path(), ": a zip file with ", names_of(*archive_),
           ", not one that torch.save(model.state_dict(), path) wrote");
@@ -109,16 +141,15 @@ void PthFile::open_zip() {
   for (const PickledStorage& storage : state_dict.storages) {
     const auto found = by_name.find(folder + "data/" + storage.key);
     require(found != by_name.end(), path(), ": storage ", printable(storage.key), " is missing");
-    const std::uint64_t held = std::min(found->second->bytes, file_bytes());
+    const std::uint64_t held = std::min(found->second->bytes, archive_->max_record_bytes());
     require(storage.elements <= held && storage.bytes() <= held, path(), ": storage ", printable(storage.key), " has ",
-            held, " bytes, not ", storage.elements, " elements of ", storage.dtype);
+            held, " bytes, not ", storage.elements, " elements of ", printable(storage.type));
     records_.push_back(found->second);
   }
   take(std::move(state_dict));
 }
 
-void PthFile::open_legacy() {
-  std::uint64_t position = kLegacyMagic.size();
+void PthFile::open_legacy(std::uint64_t position) {
   std::vector<std::byte> bytes;
   const auto next_pickle = [&] {
     bytes.resize(std::min<std::uint64_t>(file_bytes() - position, Pickle::kMaxBytes));
@@ -150,6 +181,8 @@ void PthFile::open_legacy() {
     source_.read_at(position, &elements, sizeof(elements));
     position += sizeof(elements);
     const PickledStorage& storage = *found->second;
+    require(storage.element_bytes > 0, path(), ": storage ", printable(key), " is of the unknown type ",
+            printable(storage.type), kSaveWeightsAlone);
     require(elements == storage.elements, path(), ": storage ", printable(key), " has ", elements, " elements, not ",
             storage.elements);
     require(elements <= file_bytes() && storage.bytes() <= file_bytes() - position, path(), ": storage ",
@@ -167,14 +200,20 @@ void PthFile::take(StateDict state_dict) {
   storages_ = std::move(state_dict.storages);
   tensors_ = std::move(state_dict.tensors);
   notes_ = std::move(state_dict.notes);
-  std::uint64_t total = 0;
+  std::uint64_t total = 0, expansion = 0;
   for (const PickledTensor& tensor : tensors_) {
-    const PickledStorage& storage = storages_[tensor.storage];
-    const std::uint64_t element = element_size_of(storage.dtype);
-    entries_.push_back({tensor.name, storage.dtype, tensor.shape, tensor.elements() * element, entries_.size()});
+    const std::string& dtype = storages_[tensor.storage].dtype;
+    const std::uint64_t element = element_size_of(dtype), elements = tensor.elements();
+    if (elements > tensor.span) {
+      require(elements <= kMaxExpansion, path(), ": tensor ", printable(tensor.name), " ", shape_text(tensor.shape),
+              " repeats ", tensor.span, " elements: call .contiguous() on it", kSaveWeightsAlone);
+      expansion += (elements - tensor.span) * element;
+    }
+    entries_.push_back({tensor.name, dtype, tensor.shape, elements * element, entries_.size()});
     total += tensor.span * element;  // each at most the file: no overflow with at most 2^16 of them
-    require(total / kMaxSharing <= file_bytes(), path(), ": its tensors overlap so much that they are more than ",
-            kMaxSharing, " times the file", kSaveWeightsAlone);
+    require(total / kMaxSharing <= file_bytes() && expansion <= kMaxExpansion, path(),
+            ": its tensors overlap so much that they are more than ", kMaxSharing, " times the file",
+            kSaveWeightsAlone);
   }
 }
 
@@ -192,10 +231,13 @@ std::vector<std::byte> PthFile::read_bytes(const Entry& entry) const {
   std::vector<std::byte> span(tensor.span * element);
   if (span.empty()) return span;
   read_storage(tensor.storage, tensor.offset * element, span);
-  if (is_dense(tensor)) return span;
-  std::vector<std::byte> bytes(entry.bytes);
-  gather(tensor, element, span.data(), bytes.data());
-  return bytes;
+  if (!is_dense(tensor)) {
+    std::vector<std::byte> bytes(entry.bytes);
+    gather(tensor, element, span.data(), bytes.data());
+    span = std::move(bytes);
+  }
+  if (tensor.negated) negate(entry.dtype, span);
+  return span;
 }
 
 }  // namespace dgsam

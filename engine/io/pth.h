@@ -21,15 +21,16 @@ class PthFile : public TensorFile {
   static bool recognises(std::string_view start);
 
   /// Reads and checks everything but the storages: that all are there and large enough, that every tensor lies inside
-  /// its own, and that all tensors together are not much more than the file. Throws Error that names the file, what is
-  /// wrong and the remedy.
+  /// its own, and that all tensors together are not much more than the file (but for expanded ones, which may have a
+  /// few megabytes). Throws Error that names the file, what is wrong and the remedy.
   explicit PthFile(ByteSource source);
 
   std::vector<std::byte> read_bytes(const Entry& entry) const override;
 
  private:
   void open_zip();
-  void open_legacy();
+  /// `position` is where the number that begins the file ends.
+  void open_legacy(std::uint64_t position);
   void take(StateDict state_dict);
   void read_storage(std::size_t storage, std::uint64_t offset, std::span<std::byte> to) const;
 

@@ -7,6 +7,7 @@
 
 #include "engine/core/check.h"
 #include "engine/io/atomic_file.h"
+#include "engine/io/file_kind.h"
 
 namespace dgsam {
 
@@ -115,11 +116,19 @@ void require_complete(const NamedTensor& tensor) {
 SafetensorsFile::SafetensorsFile(const std::string& path) : SafetensorsFile(ByteSource(path)) {}
 
 SafetensorsFile::SafetensorsFile(ByteSource source) : TensorFile(std::move(source), "safetensors") {
-  require(file_bytes() >= kLengthBytes, path(), ": not a safetensors file (", file_bytes(), " bytes)");
+  const std::string start = start_of(source_);
+  require(start.size() >= kLengthBytes, path(), ' ', description_of(start));
   std::uint64_t header_bytes = 0;
   source_.read_at(0, &header_bytes, kLengthBytes);
-  require(header_bytes <= file_bytes() - kLengthBytes, path(), ": not a safetensors file, or truncated (a header of ",
-          header_bytes, " bytes in a file of ", file_bytes(), ")");
+  if (header_bytes > file_bytes() - kLengthBytes) {
+    // A text has a '{' there now and then, too.
+    const auto is_text = [](char c) { return c >= 0x20 && c < 0x7f; };
+    const bool truncated = start.substr(kLengthBytes).starts_with('{') &&
+                           !std::all_of(start.begin(), start.begin() + kLengthBytes, is_text);
+    require(truncated, path(), ' ', description_of(start));
+    fail(path(), ": not a safetensors file, or truncated (a header of ", header_bytes, " bytes in a file of ",
+         file_bytes(), ")");
+  }
   require(header_bytes <= kMaxHeaderBytes, path(), ": the header has ", header_bytes, " bytes, more than the limit of ",
           kMaxHeaderBytes);
   std::string header(header_bytes, '\0');

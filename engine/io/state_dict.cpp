@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <span>
 
 #include "engine/core/check.h"
 #include "engine/io/byte_source.h"
-#include "engine/io/tensor_file.h"
 
 namespace dgsam {
 
@@ -16,64 +13,47 @@ namespace {
 using Kind = Pickle::Kind;
 using Value = Pickle::Value;
 
-constexpr std::string_view kRebuildTensor = "torch._utils._rebuild_tensor";  // before PyTorch 0.4
-constexpr std::string_view kRebuildTensor2 = "torch._utils._rebuild_tensor_v2";
-constexpr std::string_view kRebuildParameter = "torch._utils._rebuild_parameter";
-constexpr std::string_view kSize = "torch.Size";
-
-constexpr std::array<std::string_view, 16> kGlobals{
-    "collections.OrderedDict", kRebuildTensor,       kRebuildTensor2,     kRebuildParameter,       kSize,
-    "torch.DoubleStorage",     "torch.FloatStorage", "torch.HalfStorage", "torch.BFloat16Storage", "torch.LongStorage",
-    "torch.IntStorage",        "torch.ShortStorage", "torch.CharStorage", "torch.ByteStorage",     "torch.BoolStorage",
-    "pathlib.PosixPath"};
-
-/// By safetensors' name; "" for a global that is no type of storage.
-std::string_view dtype_of_storage(std::string_view global) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kTypes{{{"torch.DoubleStorage", "F64"},
-                                                                                  {"torch.FloatStorage", "F32"},
-                                                                                  {"torch.HalfStorage", "F16"},
-                                                                                  {"torch.BFloat16Storage", "BF16"},
-                                                                                  {"torch.LongStorage", "I64"},
-                                                                                  {"torch.IntStorage", "I32"},
-                                                                                  {"torch.ShortStorage", "I16"},
-                                                                                  {"torch.CharStorage", "I8"},
-                                                                                  {"torch.ByteStorage", "U8"},
-                                                                                  {"torch.BoolStorage", "BOOL"}}};
-  const auto found = std::find_if(kTypes.begin(), kTypes.end(), [&](const auto& type) { return type.first == global; });
-  return found == kTypes.end() ? std::string_view{} : found->second;
-}
-
 /// The keys under which training scripts save a model's state_dict. The first that is there wins.
 constexpr std::array<std::string_view, 8> kUsualKeys{"state_dict", "model_state_dict", "model_dict", "model",
                                                      "net",        "network",          "algorithm",  "weights"};
-constexpr int kMaxDepth = 8;
+constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxTensors = 1 << 16;
+constexpr std::size_t kMaxValues = 1 << 22;
 constexpr std::size_t kMaxName = 512;
-constexpr std::size_t kMaxDimensions = 8;
 
 class Reader {
  public:
-  Reader(const Pickle& pickle, const std::string& file) : pickle_(pickle), file_(file) {}
+  Reader(const Pickle& pickle, const std::string& file) : pickle_(pickle), file_(file), tensors_(pickle, file) {}
 
   StateDict read() {
-    for (std::size_t id = 0; id < pickle_.values().size(); ++id) {
-      if (pickle_.values()[id].kind == Kind::persistent) add_storage(static_cast<Pickle::Id>(id));
-    }
     const Value* weights = find_weights();
     add_dictionary(*weights, "", 0);
-    if (result_.tensors.empty()) refuse("it holds no tensors");
-    if (!skipped_.empty()) {
-      result_.notes.push_back(file_ + ": left out, as it is no tensor: " + skipped_ +
-                              (skipped_count_ > 1 ? " and " + std::to_string(skipped_count_ - 1) + " more" : ""));
+    if (result_.tensors.empty()) {
+      refuse("it holds no tensors", unreadable_.count > 0 ? " that can be read: " + unreadable_.text() : "",
+             skipped_.count > 0 ? ": its values are " + skipped_.text() : "");
     }
+    if (unreadable_.count > 0) {
+      result_.notes.push_back(file_ + ": left out, as its values can't be read: " + unreadable_.text());
+    }
+    if (skipped_.count > 0) {
+      result_.notes.push_back(file_ + ": left out, as it is no tensor: " + skipped_.text());
+    }
+    result_.storages = tensors_.storages();
     return std::move(result_);
   }
 
  private:
-  /// Where a persistent id points: a storage, or a part of one (PyTorch before 0.4).
-  struct View {
-    std::size_t storage = 0;
-    std::uint64_t offset = 0, elements = 0;
+  /// Names of what is left out.
+  struct LeftOut {
+    std::string first;
+    std::size_t count = 0;
+
+    void add(std::string_view name, std::string_view what) {
+      if (count++ > 0) return;
+      first = printable(name);
+      if (!what.empty()) first += " (" + printable(what) + ")";
+    }
+    std::string text() const { return first + (count > 1 ? " and " + std::to_string(count - 1) + " more" : ""); }
   };
 
   template <class... Parts>
@@ -81,193 +61,133 @@ class Reader {
     fail(file_, ": ", parts..., kSaveWeightsAlone);
   }
 
-  // --- parts of a tensor ---
-
   const Value& item(const Value& value, std::size_t index) const { return pickle_.at(value.items[index]); }
 
-  std::uint64_t count_of(const Value& value, const std::string& what) const {
-    if (value.kind != Kind::integer || value.integer < 0) refuse(what, " is not a number that is zero or more");
-    return static_cast<std::uint64_t>(value.integer);
+  static bool is_dictionary(const Value& value) {
+    return value.kind == Kind::dictionary || (value.kind == Kind::object && !value.items.empty());
   }
 
-  std::vector<std::int64_t> extents_of(const Value& value, const std::string& what) const {
-    const Value& extents = value.kind == Kind::call && item(value, 0).text == kSize && item(value, 1).items.size() == 1
-                               ? item(item(value, 1), 0)
-                               : value;
-    if ((extents.kind != Kind::tuple && extents.kind != Kind::list) || extents.items.size() > kMaxDimensions) {
-      refuse(what, " is not a list of at most ", kMaxDimensions, " numbers");
+  struct Child {
+    const Value* key;  ///< nullptr for an item of a list
+    const Value* value;
+    std::string name;  ///< "" for a key that is no text and no number
+  };
+
+  /// Of a dictionary, a list or a tuple.
+  std::vector<Child> children_of(const Value& value) {
+    seen_ += value.items.size();
+    if (seen_ > kMaxValues) refuse("it holds more than ", kMaxValues, " values");
+    std::vector<Child> children;
+    if (!is_dictionary(value)) {
+      for (std::size_t i = 0; i < value.items.size(); ++i) {
+        children.push_back({nullptr, &item(value, i), std::to_string(i)});
+      }
+      return children;
     }
-    std::vector<std::int64_t> numbers;
-    for (std::size_t axis = 0; axis < extents.items.size(); ++axis) {
-      numbers.push_back(static_cast<std::int64_t>(count_of(item(extents, axis), what)));
+    for (std::size_t i = 0; i + 1 < value.items.size(); i += 2) {
+      const Value& key = item(value, i);
+      children.push_back({&key, &item(value, i + 1),
+                          key.kind == Kind::text      ? std::string(key.text.substr(0, kMaxName))
+                          : key.kind == Kind::integer ? std::to_string(key.integer)
+                                                      : ""});
     }
-    return numbers;
+    return children;
   }
 
-  /// ("storage", torch.FloatStorage, key, device, elements), before 1.6 with a sixth: None or (key, offset, elements).
-  void add_storage(Pickle::Id id) {
-    const Value& tuple = item(pickle_.at(id), 0);
-    if (tuple.kind != Kind::tuple || tuple.items.size() < 5 || item(tuple, 0).text != "storage" ||
-        item(tuple, 2).kind != Kind::text) {
-      refuse("it refers to something outside that is no storage");
-    }
-    const std::string_view dtype = dtype_of_storage(item(tuple, 1).text);
-    if (item(tuple, 1).kind != Kind::global || dtype.empty()) refuse("a storage without a known type");
-    const std::string_view key = item(tuple, 2).text;
-    if (key.size() > kMaxName) refuse("a storage whose key has ", key.size(), " characters");
-    const std::uint64_t elements = count_of(item(tuple, 4), "the size of a storage");
-    const auto [found, added] = storage_by_key_.emplace(key, result_.storages.size());
-    if (added) result_.storages.push_back({std::string(key), std::string(dtype), elements});
-    const PickledStorage& storage = result_.storages[found->second];
-    if (storage.dtype != dtype || storage.elements != elements) {
-      refuse("storage ", printable(key), " has two types or sizes");
-    }
-    View view{found->second, 0, elements};
-    if (tuple.items.size() > 5 && item(tuple, 5).kind != Kind::none) {
-      const Value& part = item(tuple, 5);
-      if (part.kind != Kind::tuple || part.items.size() != 3) refuse("a part of a storage that is not three values");
-      view.offset = count_of(item(part, 1), "the offset in a storage");
-      view.elements = count_of(item(part, 2), "the size of a part of a storage");
-      if (view.offset > elements || view.elements > elements - view.offset) refuse("a part is not inside its storage");
-    }
-    views_[id] = view;
-  }
-
-  bool is_tensor(const Value& value) const {
-    if (value.kind != Kind::call) return false;
-    const std::string_view function = item(value, 0).text;
-    return function == kRebuildTensor || function == kRebuildTensor2 || function == kRebuildParameter;
-  }
-
-  void add_tensor(const Value& value, const std::string& name) {
-    if (result_.tensors.size() == kMaxTensors) refuse("it holds more than ", kMaxTensors, " tensors");
-    const Value& arguments = item(value, 1);
-    const std::string what = "tensor " + printable(name) + ": ";
-    if (item(value, 0).text == kRebuildParameter) {  // (tensor, requires_grad, hooks)
-      const bool wrapped = !arguments.items.empty() && is_tensor(item(arguments, 0)) &&
-                           item(item(arguments, 0), 0).text != kRebuildParameter;
-      if (!wrapped) refuse(what, "a parameter without a tensor");
-      return add_tensor(item(arguments, 0), name);
-    }
-    // (storage, offset, shape, strides, ...)
-    if (arguments.items.size() < 4 || item(arguments, 0).kind != Kind::persistent) refuse(what, "it has no storage");
-    const View& view = views_.at(arguments.items[0]);
-    PickledTensor tensor;
-    tensor.name = name;
-    tensor.storage = view.storage;
-    tensor.shape = extents_of(item(arguments, 2), what + "its shape");
-    tensor.strides = extents_of(item(arguments, 3), what + "its strides");
-    const std::uint64_t offset = count_of(item(arguments, 1), what + "its offset");
-    if (tensor.shape.size() != tensor.strides.size()) refuse(what, "it has more dimensions than strides");
-    std::uint64_t elements = 1, last = 0;
-    bool fits = true;
-    for (std::size_t axis = 0; axis < tensor.shape.size(); ++axis) {
-      const auto extent = static_cast<std::uint64_t>(tensor.shape[axis]);
-      std::uint64_t reach = 0;
-      fits = fits && !__builtin_mul_overflow(elements, extent, &elements) &&
-             !__builtin_mul_overflow(extent == 0 ? 0 : extent - 1, static_cast<std::uint64_t>(tensor.strides[axis]),
-                                     &reach) &&
-             !__builtin_add_overflow(last, reach, &last);
-    }
-    tensor.span = elements == 0 ? 0 : last + 1;
-    fits = fits && last < UINT64_MAX && offset <= view.elements && tensor.span <= view.elements - offset;
-    if (!fits) refuse(what, shape_text(tensor.shape), " is not inside its storage of ", view.elements, " elements");
-    if (elements > tensor.span) {
-      refuse(what, "its strides use elements more than once (an expanded tensor): call .contiguous() on it");
-    }
-    tensor.offset = view.offset + offset;
-    result_.tensors.push_back(std::move(tensor));
-  }
-
-  // --- dictionaries ---
-
-  bool holds_tensors(const Value& dictionary) const {
-    if (dictionary.kind != Kind::dictionary) return false;
+  bool holds_tensors(const Value& dictionary) {
+    if (!is_dictionary(dictionary)) return false;
+    seen_ += dictionary.items.size();
+    if (seen_ > kMaxValues) refuse("it holds more than ", kMaxValues, " values");
     for (std::size_t i = 1; i < dictionary.items.size(); i += 2) {
-      if (is_tensor(item(dictionary, i))) return true;
+      if (tensors_.is_tensor(item(dictionary, i))) return true;
     }
     return false;
   }
 
   /// The dictionary under a usual key, or under the only key that has one with tensors; nullptr when there is none.
-  const Value* find_inside(const Value& dictionary, std::string_view* taken) const {
-    const Value* only = nullptr;
+  const Value* find_inside(const Value& dictionary, std::string* taken) {
+    const Value *only = nullptr, *found = nullptr;
+    std::string only_name;
     int count = 0;
-    for (std::size_t i = 0; i + 1 < dictionary.items.size(); i += 2) {
-      if (!holds_tensors(item(dictionary, i + 1))) continue;
-      ++count;
-      only = &item(dictionary, i + 1);
-      *taken = item(dictionary, i).text;
-    }
-    for (const bool direct : {true, false}) {
-      for (const std::string_view usual : kUsualKeys) {
-        for (std::size_t i = 0; i + 1 < dictionary.items.size(); i += 2) {
-          const Value& inside = item(dictionary, i + 1);
-          if (item(dictionary, i).text != usual || inside.kind != Kind::dictionary) continue;
-          if (direct && !holds_tensors(inside)) continue;
-          *taken = usual;
-          return &inside;
-        }
+    std::size_t best = 2 * kUsualKeys.size();  // dictionaries that hold tensors themselves come first
+    for (const Child& child : children_of(dictionary)) {
+      const bool direct = holds_tensors(*child.value);
+      if (direct) {
+        ++count;
+        only = child.value;
+        only_name = child.name;
       }
+      const auto usual = std::find(kUsualKeys.begin(), kUsualKeys.end(), child.name);
+      if (usual == kUsualKeys.end() || !is_dictionary(*child.value)) continue;
+      const std::size_t rank = static_cast<std::size_t>(usual - kUsualKeys.begin()) + (direct ? 0 : kUsualKeys.size());
+      if (rank >= best) continue;
+      best = rank;
+      found = child.value;
+      *taken = child.name;
     }
-    return count == 1 && !holds_tensors(dictionary) ? only : nullptr;
+    if (found != nullptr || count != 1 || holds_tensors(dictionary)) return found;
+    *taken = only_name;
+    return only;
   }
 
   const Value* find_weights() {
     const Value* weights = &pickle_.root();
-    if (weights->kind != Kind::dictionary) refuse("it holds no dictionary of tensors");
+    if (!is_dictionary(*weights) && weights->kind != Kind::list && weights->kind != Kind::tuple) {
+      if (tensors_.is_tensor(*weights)) refuse("it holds one tensor without a name, no dictionary of tensors");
+      const bool named = weights->kind == Kind::object && !weights->text.empty();
+      refuse("it holds no dictionary of tensors",
+             named ? " but a use of \"" + printable(weights->text) + "\", which was not run" : "");
+    }
     std::string taken;
     for (int depth = 0; depth < kMaxDepth; ++depth) {
-      std::string_view key;
+      std::string key;
       const Value* inside = find_inside(*weights, &key);
       if (inside == nullptr) break;
       taken += (taken.empty() ? "" : ".") + printable(key);
       weights = inside;
     }
+    if (!is_dictionary(*weights)) refuse("it holds no dictionary of tensors");
     if (!taken.empty()) result_.notes.push_back(file_ + ": the tensors under \"" + taken + "\" were taken");
     return weights;
   }
 
+  void add_tensor(const Value& value, const std::string& name) {
+    if (result_.tensors.size() == kMaxTensors) refuse("it holds more than ", kMaxTensors, " tensors");
+    std::string reason;
+    if (std::optional<PickledTensor> tensor = tensors_.read(value, name, reason)) {
+      result_.tensors.push_back(std::move(*tensor));
+    } else {
+      unreadable_.add(name, reason);
+    }
+  }
+
   void add_dictionary(const Value& dictionary, const std::string& prefix, int depth) {
     if (depth > kMaxDepth) refuse("dictionaries are nested more than ", kMaxDepth, " deep");
-    for (std::size_t i = 0; i + 1 < dictionary.items.size(); i += 2) {
-      const Value &key = item(dictionary, i), &value = item(dictionary, i + 1);
-      if (++visited_ > kMaxTensors) refuse("it holds more than ", kMaxTensors, " values");
-      if (key.kind != Kind::text && key.kind != Kind::integer) refuse("the key of a value is no text");
-      const std::string name =
-          prefix + (key.kind == Kind::text ? std::string(key.text.substr(0, kMaxName)) : std::to_string(key.integer));
-      if (name.size() >= kMaxName) refuse("the name ", printable(name), " is longer than ", kMaxName, " characters");
-      if (is_tensor(value)) {
-        add_tensor(value, name);
-      } else if (value.kind == Kind::dictionary) {
-        add_dictionary(value, name + ".", depth + 1);
+    if (++dictionaries_ > kMaxTensors) refuse("it holds more than ", kMaxTensors, " dictionaries");
+    for (const Child& child : children_of(dictionary)) {
+      const std::string name = prefix + child.name;
+      if (child.name.empty() && child.key->kind != Kind::text) {
+        skipped_.add(prefix + "?", "its key is no text");
+      } else if (tensors_.is_tensor(*child.value)) {
+        if (name.size() >= kMaxName) refuse("the name ", printable(name), " is longer than ", kMaxName, " characters");
+        add_tensor(*child.value, name);
+      } else if (is_dictionary(*child.value)) {
+        add_dictionary(*child.value, name + ".", depth + 1);
       } else {
-        if (skipped_count_++ == 0) skipped_ = printable(name);
+        skipped_.add(name, child.value->kind == Kind::object ? child.value->text : "");
       }
     }
   }
 
   const Pickle& pickle_;
   const std::string& file_;
+  PickledTensors tensors_;
   StateDict result_;
-  std::map<std::string_view, std::size_t> storage_by_key_;
-  std::map<Pickle::Id, View> views_;
-  std::size_t visited_ = 0;
-  std::string skipped_;  ///< the first name
-  std::size_t skipped_count_ = 0;
+  std::size_t seen_ = 0, dictionaries_ = 0;
+  LeftOut skipped_, unreadable_;
 };
 
 }  // namespace
-
-std::uint64_t PickledStorage::bytes() const { return elements * element_size_of(dtype); }
-
-std::uint64_t PickledTensor::elements() const {
-  std::uint64_t count = 1;
-  for (const std::int64_t extent : shape) count *= static_cast<std::uint64_t>(extent);
-  return count;
-}
-
-std::span<const std::string_view> state_dict_globals() { return kGlobals; }
 
 StateDict read_state_dict(const Pickle& pickle, const std::string& file) { return Reader(pickle, file).read(); }
 

@@ -3,11 +3,11 @@
 #include <sha2.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <sstream>
 
 #include "engine/core/check.h"
+#include "engine/io/file_kind.h"
 #include "engine/io/pth.h"
 #include "engine/io/safetensors.h"
 
@@ -112,52 +112,10 @@ void TensorFile::use_plain_names() {
 
 // --- formats -----------------------------------------------------------------------------------------------------
 
-namespace {
-
-constexpr std::size_t kStartBytes = 512;
-
-/// What a file that can't be read looks like, and what to do.
-std::string description_of(std::string_view start) {
-  const auto begins = [&](std::string_view with) { return start.starts_with(with); };
-  if (start.empty()) return "is empty: download it again";
-  const std::size_t text = start.find_first_not_of(" \t\r\n\xef\xbb\xbf");
-  if (text != std::string_view::npos && start[text] == '<') {
-    return "is a web page: the download failed. Open the address in a browser to see why, then download it again";
-  }
-  if (begins("version https://git-lfs")) return "is a Git LFS pointer: run `git lfs pull` in its repository";
-  if (begins("\x1f\x8b") ||
-      begins("\xfd"
-             "7zXZ") ||
-      begins("BZh") || begins("7z\xbc\xaf")) {
-    return "is compressed: unpack it first";
-  }
-  if (start.size() > 262 && start.substr(257, 5) == "ustar") {
-    return "is a tar archive: unpack it, or, if PyTorch before 0.1.10 wrote it, load it in PyTorch and save its "
-           "state_dict again";
-  }
-  if (begins("\x89HDF")) return "is HDF5, as Keras writes it: only PyTorch's weights and safetensors can be read";
-  if (begins("GGUF")) return "is GGUF: only PyTorch's weights and safetensors can be read";
-  if (start.find("onnx") != std::string_view::npos || (begins("\x08") && start.find("torch") < 64)) {
-    return "looks like ONNX: save the state_dict of the PyTorch model instead";
-  }
-  if (begins("\x08\x01\x12")) {
-    return "looks like TensorFlow or ONNX: only PyTorch's weights and safetensors can be read";
-  }
-  if (start.size() > 1 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5) {
-    return "is a Python pickle, but not one that torch.save wrote: save the weights with "
-           "torch.save(model.state_dict(), path)";
-  }
-  return "is neither safetensors nor a file of torch.save(model.state_dict(), path)";
-}
-
-}  // namespace
-
 std::unique_ptr<TensorFile> open_tensor_file(const std::string& path) { return open_tensor_file(ByteSource(path)); }
 
 std::unique_ptr<TensorFile> open_tensor_file(ByteSource source) {
-  std::array<char, kStartBytes> bytes{};
-  const std::string_view start(bytes.data(), std::min<std::uint64_t>(source.size(), kStartBytes));
-  source.read_at(0, bytes.data(), start.size());
+  const std::string start = start_of(source);
   std::unique_ptr<TensorFile> file;
   if (PthFile::recognises(start)) {
     file = std::make_unique<PthFile>(std::move(source));

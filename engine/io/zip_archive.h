@@ -1,4 +1,5 @@
-// ZipArchive: the records of a zip file that were stored without compression, as PyTorch stores them. Uses libzip.
+// ZipArchive: the records of a zip file, stored as PyTorch stores them, or deflated by who packed it again. Uses libzip
+// for the directory and the bytes; checksums are compared here, as PyTorch can leave them out.
 #pragma once
 
 #include <memory>
@@ -28,11 +29,16 @@ class ZipArchive {
   const std::vector<Record>& records() const { return records_; }
   /// The record of that name, or nullptr.
   const Record* find(std::string_view name) const;
-  /// Reads a part of a record; a whole one is checked against its CRC-32. Throws Error for a record that is compressed,
-  /// encrypted, damaged or longer than the archive.
+  /// No record that can be read is longer.
+  std::uint64_t max_record_bytes() const { return archive_bytes_ * kMaxDeflation; }
+  /// Reads a part of a record; a whole one is checked against its CRC-32, unless that is zero, which PyTorch writes
+  /// with set_crc32_options(False). Throws Error for a record that is compressed in another way, encrypted, damaged or
+  /// longer than the archive can hold.
   void read(const Record& record, std::uint64_t offset, std::span<std::byte> to) const;
 
  private:
+  static constexpr std::uint64_t kMaxDeflation = 8;  ///< of whole archives: weights hardly shrink
+
   struct Closer {
     void operator()(zip* archive) const;
   };

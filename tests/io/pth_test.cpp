@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "tests/io/pth_support.h"
 #include "tests/temporary_folder.h"
 
@@ -192,8 +194,8 @@ TEST_CASE("a zip file must hold data.pkl, its storages whole and uncompressed, a
   check(error_of_zip({{"a/data.pkl", kOneTensor}}), "storage 0 is missing");
   check(error_of_zip({{"a/data.pkl", kOneTensor}, {"a/data/0", data.substr(1)}}),
         "storage 0 has 7 bytes, not 2 elements");
-  check(error_of_zip({{"a/data.pkl", kOneTensor}, {"a/data/0", std::string(4096, 'x')}}, ZIP_CM_DEFLATE),
-        "is compressed");
+  check(error_of_zip({{"a/data.pkl", kOneTensor}, {"a/data/0", data}}, ZIP_CM_BZIP2), "compressed in a way");
+  CHECK(error_of_zip({{"data.pkl", kOneTensor}, {"data/0", data}}).empty());  // packed again without its folder
   check(error_of_zip({{"weights.npy", data}, {"b", ""}}), "a zip file with weights.npy, b, not one that torch.save");
   check(error_of_zip({{"a/data.pkl", kOneTensor}, {"a/constants.pkl", ""}, {"a/data/0", data}}), "TorchScript");
   check(error_of_zip({{"a/data.pkl", std::string(Pickle::kMaxBytes + 1, 'N')}}), "more than the limit");
@@ -216,4 +218,84 @@ TEST_CASE("an old file must have the known version, little-endian numbers and ea
   std::string other = old_file(object, {{"7", {1, 2}}});
   other[other.find("M\xe9")] = 'K';
   check(other, "pickle");
+}
+
+// --- what newer versions, other programs and training scripts write ---------------------------------------------
+
+TEST_CASE("objects beside the tensors are left out with a note, in every pickle protocol and both serialisations") {
+  for (const std::string name :
+       {"objects1", "objects2", "objects3", "objects4", "objects5", "objects1_old", "objects2_old", "objects4_old"}) {
+    CAPTURE(name);
+    const auto file = open_tensor_file(golden_pth(name));
+    CHECK(file->format() == (name.ends_with("_old") ? "PyTorch (before 1.6)" : "PyTorch (zip)"));
+    REQUIRE(file->entries().size() == 2);
+    CHECK(file->read_as<double>("weight") == expected("weight", 6));
+    CHECK(file->read_as<double>("attributed") == expected("attributed", 2));
+    CHECK(has_note(*file, "under \"model\""));
+    CHECK(has_note(*file, "left out, as it is no tensor: np_float (numpy._core.multiarray.scalar) and 45 more"));
+  }
+}
+
+TEST_CASE(
+    "negated, conjugated, expanded, overlapping, shared and empty tensors have the values that PyTorch gives them") {
+  on_both("views", [](const TensorFile& file) {
+    using Values = std::vector<double>;
+    CHECK(file.entries().size() == 15);
+    const Values negated = file.read_as<double>("negated");
+    REQUIRE(negated.size() == 24);
+    for (std::size_t i = 0; i < 24; ++i) CHECK(negated[i] == -static_cast<double>(i));
+    CHECK(std::signbit(negated[0]));
+    CHECK(file.read_as<double>("negated_strided") == Values{-1, -4, -7, -10});
+    CHECK(file.read_as<double>("negated_half") == Values{0, -1, -2, -3, -4});
+    CHECK(file.read_as<std::int64_t>("negated_int") == std::vector<std::int64_t>{2, 1, 0, -1, -2});
+    CHECK(file.read_as<double>("negated_byte") == Values{0, 255, 254, 253});
+    CHECK(file.read_as<double>("imag_of_conj") == Values{-6, -7, -8, -9, -10, -11});
+    CHECK(file.read_as<double>("real_of_conj") == Values{0, 1, 2, 3, 4, 5});
+    CHECK(file.read_as<double>("expanded") == Values{1.5, 1.5, 1.5, -2, -2, -2});
+    CHECK(file.read_as<double>("one") == Values{2.5, 2.5, 2.5, 2.5});
+    CHECK(file.read_as<double>("windows") == Values{0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, 5});
+    CHECK(file.read_as<double>("diagonal") == Values{0, 5, 10, 15});
+    CHECK(file.read_as<double>("shared") == Values{3, 4, 5, 6, 7, 8});
+    CHECK(file.find("empty")->shape == std::vector<std::int64_t>{0, 5});
+    for (const char* name : {"empty", "empty_part", "empty_far"}) CHECK(file.read_as<double>(name).empty());
+  });
+}
+
+TEST_CASE("tensors whose values can't be read are left out by name, never read as something else") {
+  const auto file = open_tensor_file(golden_pth("unreadable"));
+  REQUIRE(file->entries().size() == 1);
+  CHECK(file->read_as<double>("weight") == expected("weight", 6));
+  CHECK(has_note(*file, "left out, as its values can't be read: conj (torch.ComplexFloatStorage) and 3 more"));
+}
+
+TEST_CASE("an archive without checksums is read, and one that was packed again and compressed") {
+  for (const std::string name : {"no_crc", "deflated"}) {
+    CAPTURE(name);
+    const std::string whole = read_bytes(golden_pth(name));
+    const PthFile file(ByteSource(as_span(whole), "memory.pth"));
+    CHECK(file.entries().size() == 4);
+    check_small_model(file);
+    CHECK(file.notes().empty());
+    for (std::size_t length = 0; length < whole.size(); ++length) {
+      const std::string cut = whole.substr(0, length);
+      CHECK(error_of([&] { read_all(cut); }).starts_with("memory.pth: "));
+    }
+  }
+}
+
+TEST_CASE("a part of a compressed record is read from where it begins, and a false size is refused") {
+  const TemporaryFolder folder;
+  const std::string object = std::string("\x80\x02}") + "(" + text("a") +
+                             tensor_pickle(storage("0", 4) + "q\x01", "K\x01", "K\x02\x85", "K\x01\x85") + text("b") +
+                             "ctorch._utils\n_rebuild_tensor_v2\n(h\x01K" + std::string(1, '\0') +
+                             "K\x04\x85K\x01\x85tRu.";
+  write_zip(folder.file("a"),
+            {{"a/data.pkl", object}, {"a/data/0", number(1.0f) + number(2.0f) + number(3.0f) + number(4.0f)}},
+            ZIP_CM_DEFLATE);
+  const auto file = open_tensor_file(folder.file("a"));
+  CHECK(file->read_as<float>("a") == std::vector<float>{2, 3});
+  CHECK(file->read_as<float>("b") == std::vector<float>{1, 2, 3, 4});
+  write_zip(folder.file("bomb"), {{"a/data.pkl", object}, {"a/data/0", std::string(1u << 20, '\0')}}, ZIP_CM_DEFLATE);
+  const auto bomb = open_tensor_file(folder.file("bomb"));
+  CHECK(error_of([&] { bomb->read_as<float>("b"); }).find("too few or more than the file") != std::string::npos);
 }

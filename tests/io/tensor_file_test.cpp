@@ -77,12 +77,37 @@ TEST_CASE("what is no file of weights is named for what it looks like, with a re
       "ONNX");
   check(std::string("\x08\x01\x12\x1f\x0a\x05model", 11), "TensorFlow");
   check("\x80\x04\x95\x10", "is a Python pickle, but not one that torch.save wrote");
-  check("random bytes", "is neither safetensors nor a file of torch.save");
-  check("PK", "is neither safetensors");
+  check("cos\nsystem\n(S'id'\ntR.", "is a Python pickle, but not one that torch.save wrote");
+  check("(dp0\n.", "is a Python pickle");
+  check("\x93NUMPY\x01", "is a NumPy array");
+  check("\x89PNG\r\n", "is an image");
+  check(
+      "\x7f"
+      "ELF",
+      "is a program");
+  check(std::string(600, '\0'), "begins with zero bytes alone");
+  check("{\"name\":{\"a\":1}}", "is JSON, neither safetensors nor a file of torch.save");
+  check("random text", "is text, neither safetensors nor a file of torch.save");
+  check("\x01\x02\xff", "is neither safetensors nor a file of torch.save");
+  check("PK", "neither safetensors");
   CHECK(error_of([] { open_tensor_file("/no/such/file.pth"); }) ==
         "cannot read /no/such/file.pth: No such file or directory");
   const TemporaryFolder folder;
   CHECK(error_of([&] { open_tensor_file(folder.path().string()); }).find("not a file") != std::string::npos);
+}
+
+TEST_CASE("where only safetensors is read, another file is named for what it is") {
+  const auto check = [](const std::string& bytes, const std::string& message) {
+    const std::string error = error_of([&] { SafetensorsFile(ByteSource(as_span(bytes), "last.safetensors")); });
+    CHECK_MESSAGE(error.starts_with("last.safetensors " + message), error);
+  };
+  check(read_bytes(golden_pth("plain")), "is a file of PyTorch, not safetensors: `train --weights` takes it");
+  for (const std::string name : {"plain_old", "objects1_old", "objects4_old"}) {
+    check(read_bytes(golden_pth(name)), "is a file of PyTorch, not safetensors");
+  }
+  check("<!DOCTYPE html><html>", "is a web page");
+  check("{\"name\":{\"a\":1}}", "is JSON");
+  check("", "is empty");
 }
 
 TEST_CASE("a truncated safetensors file is called that, not something unknown") {
