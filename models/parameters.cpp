@@ -1,6 +1,8 @@
 #include "models/parameters.h"
 
 #include <algorithm>
+#include <cctype>
+#include <cmath>
 #include <memory>
 #include <set>
 #include <sstream>
@@ -91,21 +93,43 @@ Head head_of(const Graph& graph) {
   return {weight.name, bias.name, weight.shape[0], weight.shape[1]};
 }
 
-/// True when the file's head is one for another number of classes, or is not there; `note` then says which.
-bool has_other_head(const TensorFile& file, const Head& head, std::string& note) {
+/// Names such as fc.0.weight and fc.2.bias: a head of several layers in the place of the model's one.
+std::set<std::string> layers_of_head(const TensorFile& file, const std::string& weight) {
+  const std::string layer = weight.substr(0, weight.rfind('.') + 1);
+  std::set<std::string> names;
+  for (const TensorFile::Entry& entry : file.entries()) {
+    if (entry.name.size() > layer.size() && entry.name.starts_with(layer) &&
+        std::isdigit(static_cast<unsigned char>(entry.name[layer.size()]))) {
+      names.insert(entry.name);
+    }
+  }
+  return names;
+}
+
+/// Names that the file need not have, and may have, when its head is one for another number of classes, of several
+/// layers, or is not there; `note` then says which. Nothing when the head is the model's, or neither.
+std::set<std::string> other_head(const TensorFile& file, const Head& head, std::string& note) {
   const TensorFile::Entry *weight = file.find(head.weight), *bias = file.find(head.bias);
+  std::set<std::string> names;
   std::ostringstream text;
   if (!weight && !bias) {
-    text << file.path() << " has no " << head.weight;
+    names = layers_of_head(file, head.weight);
+    text << file.path() << " has ";
+    if (names.empty()) {
+      text << "no " << head.weight;
+    } else {
+      text << "a head of several layers (" << printable(*names.begin()) << ", ...)";
+    }
   } else if (weight && bias && weight->shape.size() == 2 && weight->shape[1] == head.features &&
              weight->shape[0] != head.classes && bias->shape == std::vector{weight->shape[0]}) {
     text << file.path() << " has a head for " << weight->shape[0] << " classes, the model one for " << head.classes;
   } else {
-    return false;
+    return {};
   }
   text << ": the head starts from its random initialisation";
   note = text.str();
-  return true;
+  names.insert({head.weight, head.bias});
+  return names;
 }
 
 /// One line for each tensor of the file that is not as the model wants it: "missing bn1.bias [16]". Names in `skipped`
@@ -141,13 +165,21 @@ std::string fitting_model_text(const TensorFile& file) {
          (model->classes > 0 ? " with " + std::to_string(model->classes) + " classes" : "") + ")";
 }
 
-/// Throws an Error that lists the differences, shortened when there are many.
+/// Throws an Error that lists the differences, shortened when there are many; then with names of both sides.
 void require_match(const TensorFile& file, const Graph& graph, const std::set<std::string>& skipped) {
   constexpr std::size_t kShown = 8;
   const std::vector<std::string> lines = differences(file, graph, skipped);
   if (lines.empty()) return;
+  const auto is_extra = [](const std::string& line) { return line.starts_with("unexpected "); };  // the last ones
+  const auto others = static_cast<std::size_t>(std::count_if(lines.begin(), lines.end(), is_extra));
+  const std::size_t wanted = lines.size() - others;
+  const std::size_t of_others = std::min(others, std::max(kShown / 2, kShown - std::min(kShown, wanted)));
+  const std::size_t of_wanted = std::min(wanted, kShown - of_others);
   std::string text;
-  for (std::size_t i = 0; i < lines.size() && i < kShown; ++i) text += (i ? "; " : "") + lines[i];
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const bool shown = i < wanted ? i < of_wanted : i - wanted < of_others;
+    if (shown) text += (text.empty() ? "" : "; ") + lines[i];
+  }
   if (lines.size() > kShown) text += "; and " + std::to_string(lines.size() - kShown) + " more";
   fail(file.path(), " does not fit the model", fitting_model_text(file), ": ", text);
 }
@@ -200,19 +232,30 @@ LoadReport load_weights(const std::string& path, const Graph& graph, Backend& ba
   const Head head = head_of(graph);
   LoadReport report{.head_reinitialised = false, .notes = file.notes()};
   if (const std::string known = known_weights_note(file); !known.empty()) report.notes.push_back(known);
-  std::set<std::string> skipped;
-  if (std::string note; has_other_head(file, head, note)) {
+  std::string head_note;
+  const std::set<std::string> skipped = other_head(file, head, head_note);
+  if (!skipped.empty()) {
     report.head_reinitialised = true;
-    report.notes.push_back(note);
-    skipped = {head.weight, head.bias};
+    report.notes.push_back(head_note);
   }
   require_match(file, graph, skipped);
+  std::string not_finite;  // the first tensor's name and how many of its values
+  std::size_t tensors_not_finite = 0;
   for (const Target& target : targets) {
     if (skipped.contains(target.name)) continue;
     with_master(target.tensor.dtype(), "load_weights", [&]<class T>() {
       const std::vector<T> values = from_torch(file.read_as<T>(target.name), target.tensor.shape());
+      const auto bad = std::count_if(values.begin(), values.end(), [](T value) { return !std::isfinite(value); });
+      if (bad > 0 && tensors_not_finite++ == 0) {
+        not_finite = target.name + " (" + std::to_string(bad) + " of " + std::to_string(values.size()) + ")";
+      }
       backend.upload(target.tensor, values.data());
     });
+  }
+  if (tensors_not_finite > 0) {
+    report.notes.push_back(file.path() + ": values that are NaN or infinite in " + not_finite +
+                           (tensors_not_finite > 1 ? " and " + std::to_string(tensors_not_finite - 1) + " more" : "") +
+                           ": no use can be made of such weights");
   }
   return report;
 }
@@ -229,7 +272,10 @@ std::optional<ModelSpec> recognise_model(const TensorFile& file) {
     ModelSpec model{name, std::max<int>(2, static_cast<int>(classes)), static_cast<int>(channels)};
     const NetworkOptions options{.batch = 1, .image_size = 32, .training = false};
     std::set<std::string> skipped;
-    if (weight == nullptr && file.find(head + ".bias") == nullptr) skipped = {head + ".weight", head + ".bias"};
+    if (weight == nullptr && file.find(head + ".bias") == nullptr) {
+      skipped = layers_of_head(file, head + ".weight");
+      skipped.insert({head + ".weight", head + ".bias"});
+    }
     if (!differences(file, build_network(model, options).graph, skipped).empty()) continue;
     model.classes = static_cast<int>(classes);
     return model;

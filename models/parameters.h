@@ -30,10 +30,10 @@ struct LoadReport {
 };
 
 /// Loads a backbone from any file that open_tensor_file() reads. The head is the layer declared last (`fc`,
-/// `classifier`). If the file's head has another number of classes, or if the file has none, theta keeps the head it
-/// has and the report says so. `num_batches_tracked` is ignored. Any other tensor that is missing, extra or of another
-/// shape is an Error that lists the first of them and names the model that the file does fit; theta and statistics are
-/// then unchanged.
+/// `classifier`). If the file's head has another number of classes or several layers, or if the file has none, theta
+/// keeps the head it has and the report says so. `num_batches_tracked` is ignored. Any other tensor that is missing,
+/// extra or of another shape is an Error that lists the first of both sides and names the model that the file does fit;
+/// theta and statistics are then unchanged. Values that are not finite are loaded, and the report names them.
 LoadReport load_weights(const std::string& path, const Graph& graph, Backend& backend, const FlatVector& theta,
                         const FlatVector& statistics);
 

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include "engine/core/check.h"
 #include "engine/io/file_kind.h"
+#include "engine/io/plain_names.h"
 #include "engine/io/pth.h"
 #include "engine/io/safetensors.h"
 
@@ -52,58 +52,12 @@ std::string TensorFile::sha256() const {
 
 // --- names -------------------------------------------------------------------------------------------------------
 
-namespace {
+void TensorFile::use_plain_names() { use_names(make_names_plain(entries_, path())); }
 
-using Entries = std::vector<TensorFile::Entry>;
+void TensorFile::use_names_under(const std::string& prefix) { use_names(strip_prefix(entries_, prefix, path())); }
 
-bool any_begins(const Entries& entries, std::string_view prefix) {
-  return std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return entry.name.starts_with(prefix); });
-}
-
-bool all_begin(const Entries& entries, std::string_view prefix) {
-  return !entries.empty() &&
-         std::all_of(entries.begin(), entries.end(), [&](const auto& entry) { return entry.name.starts_with(prefix); });
-}
-
-void replace_prefix(Entries& entries, std::string_view prefix, std::string_view by) {
-  for (TensorFile::Entry& entry : entries) {
-    if (entry.name.starts_with(prefix)) entry.name.replace(0, prefix.size(), by);
-  }
-}
-
-/// DomainBed's ERM keeps a featurizer, a classifier, and nn.Sequential of the two; its state_dict has both. The ResNet
-/// featurizer wraps torchvision's network, whose head it replaces.
-bool take_domainbed_names(Entries& entries) {
-  if (any_begins(entries, "featurizer.") && any_begins(entries, "classifier.")) {
-    std::erase_if(entries, [](const TensorFile::Entry& entry) {
-      return entry.name.starts_with("network.0.") || entry.name.starts_with("network.1.");
-    });
-  } else if (any_begins(entries, "network.0.") && any_begins(entries, "network.1.")) {
-    replace_prefix(entries, "network.0.", "featurizer.");
-    replace_prefix(entries, "network.1.", "classifier.");
-  } else {
-    return false;
-  }
-  if (any_begins(entries, "featurizer.network.")) {
-    replace_prefix(entries, "featurizer.network.", "");
-    replace_prefix(entries, "classifier.", "fc.");
-  } else {
-    replace_prefix(entries, "featurizer.", "");
-  }
-  return true;
-}
-
-}  // namespace
-
-void TensorFile::use_plain_names() {
-  for (const std::string_view prefix : {"_orig_mod.", "module.", "_orig_mod."}) {
-    if (!all_begin(entries_, prefix)) continue;
-    replace_prefix(entries_, prefix, "");
-    notes_.push_back(path() + ": the prefix \"" + std::string(prefix) + "\" of every name was left out");
-  }
-  if (take_domainbed_names(entries_)) {
-    notes_.push_back(path() + ": DomainBed's names: featurizer and classifier were taken as backbone and head");
-  }
+void TensorFile::use_names(const std::vector<std::string>& notes) {
+  notes_.insert(notes_.end(), notes.begin(), notes.end());
   std::set<std::string_view> names;
   for (const Entry& entry : entries_) {
     require(names.insert(entry.name).second, path(), ": two tensors are named ", printable(entry.name));
@@ -112,19 +66,29 @@ void TensorFile::use_plain_names() {
 
 // --- formats -----------------------------------------------------------------------------------------------------
 
+namespace {
+
+std::unique_ptr<TensorFile> open_as_named(ByteSource source) {
+  const std::string start = start_of(source);
+  if (PthFile::recognises(start)) return std::make_unique<PthFile>(std::move(source));
+  // A length and then JSON. A damaged file is recognised too, so that its Error says what is wrong.
+  require(start.size() > 8 && start[8] == '{', source.name(), ' ', description_of(start));
+  return std::make_unique<SafetensorsFile>(std::move(source));
+}
+
+}  // namespace
+
 std::unique_ptr<TensorFile> open_tensor_file(const std::string& path) { return open_tensor_file(ByteSource(path)); }
 
 std::unique_ptr<TensorFile> open_tensor_file(ByteSource source) {
-  const std::string start = start_of(source);
-  std::unique_ptr<TensorFile> file;
-  if (PthFile::recognises(start)) {
-    file = std::make_unique<PthFile>(std::move(source));
-  } else {
-    // A length and then JSON. A damaged file is recognised too, so that its Error says what is wrong.
-    require(start.size() > 8 && start[8] == '{', source.name(), ' ', description_of(start));
-    file = std::make_unique<SafetensorsFile>(std::move(source));
-  }
+  std::unique_ptr<TensorFile> file = open_as_named(std::move(source));
   file->use_plain_names();
+  return file;
+}
+
+std::unique_ptr<TensorFile> open_tensor_file_under(const std::string& path, const std::string& prefix) {
+  std::unique_ptr<TensorFile> file = open_as_named(ByteSource(path));
+  file->use_names_under(prefix);
   return file;
 }
 

@@ -56,11 +56,11 @@ class TensorFile {
   /// Of the whole file, 64 hexadecimal digits.
   std::string sha256() const;
 
-  /// Gives the tensors the names that torchvision's models have: without the prefixes of DataParallel ("module.") and
-  /// torch.compile ("_orig_mod."), and with those of DomainBed's and SWAD's checkpoints
-  /// ("featurizer.network.conv1.weight", "classifier.weight", and the same tensors again under "network.") mapped to
-  /// "conv1.weight", "fc.weight". Each change is a note. Two tensors of one name are an Error.
+  /// Gives the tensors the names that torchvision's models have (plain_names.h). Each change is a note. Two tensors of
+  /// one name are an Error.
   void use_plain_names();
+  /// Leaves only the tensors whose names begin with the prefix, without it, and with a note. None is an Error.
+  void use_names_under(const std::string& prefix);
 
  protected:
   TensorFile(ByteSource source, std::string format) : source_(std::move(source)), format_(std::move(format)) {}
@@ -70,11 +70,16 @@ class TensorFile {
   std::map<std::string, std::string> metadata_;
   std::vector<std::string> notes_;
   std::vector<Entry> entries_;
+
+ private:
+  void use_names(const std::vector<std::string>& notes);
 };
 
 /// Opens a file by its content, not by its name, with plain names. Anything but safetensors and PyTorch's state dicts
 /// is an Error that says what the file looks like and what to do.
 std::unique_ptr<TensorFile> open_tensor_file(const std::string& path);
 std::unique_ptr<TensorFile> open_tensor_file(ByteSource source);
+/// The same with the names that the file gives to what is under this prefix, and nothing else.
+std::unique_ptr<TensorFile> open_tensor_file_under(const std::string& path, const std::string& prefix);
 
 }  // namespace dgsam

@@ -1,9 +1,19 @@
 #!/usr/bin/env python3
 """Writes the seeds of fuzz targets that no golden files serve: python3 tests/fuzz/make_corpus.py"""
+import argparse
+import collections
+import copyreg
+import enum
+import functools
 import gzip
+import io
 import json
 import pathlib
+import pickle
 import struct
+import sys
+import types
+import zipfile
 import zlib
 
 HERE = pathlib.Path(__file__).parent / "corpus"
@@ -36,6 +46,93 @@ write("weights/plain.safetensors", safetensors({
     "half": ("F16", [2], b"\x00\x3c\x00\xc0"), "wide": ("BF16", [1, 2], b"\x80\x3f\x00\xc0"),
     "count": ("I64", [], struct.pack("<q", 7))}, {"format": "pt", "step": "3"}))
 write("weights/empty.safetensors", safetensors({}))
+
+
+
+# --- PyTorch's files, without PyTorch: every opcode of every pickle protocol, and pickles that would run code -------
+
+torch = types.ModuleType("torch")
+torch._utils = types.ModuleType("torch._utils")
+sys.modules.update({"torch": torch, "torch._utils": torch._utils})
+
+
+def _rebuild_tensor_v2(*arguments):
+    raise NotImplementedError
+
+
+_rebuild_tensor_v2.__module__ = "torch._utils"
+torch._utils._rebuild_tensor_v2 = _rebuild_tensor_v2
+torch.FloatStorage = type("FloatStorage", (), {"__module__": "torch"})
+
+
+class Storage:
+    pass
+
+
+class Tensor:
+    def __init__(self, offset, shape, strides, *metadata):
+        self.arguments = (Storage(), offset, shape, strides, False, collections.OrderedDict(), *metadata)
+
+    def __reduce_ex__(self, protocol):
+        return _rebuild_tensor_v2, self.arguments
+
+
+class Pickler(pickle.Pickler):
+    def persistent_id(self, value):
+        return ("storage", torch.FloatStorage, "0", "cpu", 8) if isinstance(value, Storage) else None
+
+
+def pickled(value, protocol):
+    out = io.BytesIO()
+    Pickler(out, protocol).dump(value)
+    return out.getvalue()
+
+
+def legacy(value, protocol=2):
+    data = value if isinstance(value, bytes) else pickled(value, protocol)
+    return (pickle.dumps(0x1950a86a20f9469cfc6c, protocol) + pickle.dumps(1001, protocol) + pickle.dumps({}, protocol) +
+            data + pickle.dumps(["0"], protocol) + struct.pack("<Q", 8) + floats(8))
+
+
+def archive(data, compression=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as file:
+        for name, content in (("a/data.pkl", data), ("a/byteorder", b"little"), ("a/data/0", floats(8))):
+            file.writestr(zipfile.ZipInfo(name), content, compress_type=compression)
+    return out.getvalue()
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Arguments:  # pickled with its arguments by name: NEWOBJ_EX
+    def __getnewargs_ex__(self):
+        return (1,), {"name": 2}
+
+
+class Registered:  # pickled by a number: EXT1
+    pass
+
+
+copyreg.add_extension("__main__", "Registered", 240)
+weights = {"w": Tensor(0, (2, 2), (2, 1)), "t": Tensor(1, (2, 3), (1, 2)), "n": Tensor(0, (8,), (1,), {"neg": True}),
+           "e": Tensor(3, (2, 4), (1, 0)), "z": Tensor(8, (0, 3), (3, 1))}
+things = {"set": {1}, "frozen": frozenset("a"), "bytes": b"ab", "array": bytearray(b"a"), "big": 1 << 600,
+          "name": argparse.Namespace(a=1), "path": pathlib.PurePosixPath("a/b"), "counter": collections.Counter("ab"),
+          "default": collections.defaultdict(list), "deque": collections.deque([1]), "enum": Colour.RED,
+          "partial": functools.partial(int, "1"), "complex": 1j, "long": "a" * 300, "ext": Registered(),
+          "new": Arguments(), "function": len, "float": 0.5, "list": [1, -2, 70000, (1, 2, 3, 4), True, None]}
+for protocol in range(1, 6):
+    write(f"weights/protocol{protocol}.zip", archive(pickled({"state_dict": weights, **things}, protocol)))
+    write(f"weights/protocol{protocol}.old", legacy({**weights, **things}, protocol))
+write("weights/deflated.zip", archive(pickled(weights, 2), zipfile.ZIP_DEFLATED))
+for number, hostile in enumerate((
+        b"cos\nsystem\n(S'id'\ntR.", b"(S'id'\nios\nsystem\n.", b"(cos\nsystem\nV1\no.", b"\x80\x04\x8c\x02os"
+        b"\x8c\x06system\x93\x8c\x02id\x85R.", b"cbuiltins\ngetattr\n(cos\nsystem\nS'x'\ntR(S'id'\ntR.",
+        b"cos\nsystem\n)}\x92}b.", b"}(X\x01\0\0\0wcos\nsystem\n)\x81u.", b"(lp0\nI01\naL5L\naF0.5\nag0\na(1N200.",
+        b"}X\x01\0\0\0wctorch._tensor\n_rebuild_from_type_v2\n(cos\nsystem\nctorch\nTensor\n(tNtRs.")):
+    write(f"weights/hostile{number}.old", legacy(hostile))
 
 progress = json.dumps({
     "steps": 3, "evaluation_due": False, "updates": 3, "loss_sum": 1.5, "step_seconds": 0.25, "steps_since": 1,

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <set>
 
 #include "engine/core/check.h"
@@ -265,6 +267,89 @@ TEST_CASE("every other difference is an Error that lists them, and nothing is lo
           .c_str(),
       Error);
   CHECK(values(*backend, vectors.theta.all()) == values(*backend, before.theta.all()));
+}
+
+TEST_CASE("when many names differ, the Error shows some of both sides") {
+  const auto backend = plain_backend();
+  const TemporaryFolder folder;
+  const Network network = build_network(tiny_basic(), 5, f32());
+  const Vectors source(*backend, network, 1);
+  const std::string path = folder.file("w");
+  save_weights(path, network.graph, *backend, source.theta, source.statistics);
+  std::vector<NamedTensor> tensors = tensors_of(path);
+  for (NamedTensor& tensor : tensors) tensor.name = (tensor.name.starts_with("fc.") ? "x." : "features.") + tensor.name;
+  for (NamedTensor& tensor : tensors) {
+    if (tensor.name.starts_with("features.layer1.")) tensor.name.replace(0, 15, "features.stage1");
+  }
+  write_safetensors(path, tensors);
+  const std::string error =
+      error_of([&] { load_weights(path, network.graph, *backend, source.theta, source.statistics); });
+  CHECK(error.starts_with(path + " does not fit the model: missing conv1.weight [16, 3, 7, 7]; missing bn1.weight"));
+  CHECK(error.find("; unexpected features.conv1.weight [16, 3, 7, 7]; unexpected features.") != std::string::npos);
+  CHECK(error.find("; and ") != std::string::npos);
+}
+
+TEST_CASE("MoCo's query encoder, Dassl's backbone and DomainBed's featurizer load as backbones") {
+  const auto backend = plain_backend();
+  const TemporaryFolder folder;
+  const Network network = build_network(tiny_basic(), 5, f32());
+  const Vectors source(*backend, network, 1), other(*backend, network, 3);
+  save_weights(folder.file("w"), network.graph, *backend, source.theta, source.statistics);
+  save_weights(folder.file("k"), network.graph, *backend, other.theta, other.statistics);
+  const auto load = [&](const std::vector<NamedTensor>& tensors, bool new_head) {
+    write_safetensors(folder.file("changed"), tensors);
+    const Vectors loaded(*backend, network, 2), before(*backend, network, 2);
+    const LoadReport report =
+        load_weights(folder.file("changed"), network.graph, *backend, loaded.theta, loaded.statistics);
+    CHECK(report.head_reinitialised == new_head);
+    CHECK_FALSE(report.notes.empty());
+    for (const std::string name : {"conv1.weight", "layer2.0.conv2.weight"}) {
+      CHECK(values(*backend, loaded.theta, name) == values(*backend, source.theta, name));
+    }
+    CHECK(values(*backend, loaded.theta, "fc.weight") ==
+          values(*backend, new_head ? before.theta : source.theta, "fc.weight"));
+    return report.notes;
+  };
+  const auto renamed = [&](const std::string& file, const std::string& prefix, const std::string& head) {
+    std::vector<NamedTensor> tensors = tensors_of(folder.file(file));
+    for (NamedTensor& tensor : tensors) {
+      const bool in_head = tensor.name.starts_with("fc.");
+      tensor.name = in_head ? head + tensor.name.substr(3) : prefix + tensor.name;
+    }
+    return tensors;
+  };
+  std::vector<NamedTensor> moco = renamed("w", "module.encoder_q.", "module.encoder_q.fc.0.");
+  for (NamedTensor& tensor : renamed("k", "module.encoder_k.", "module.encoder_k.fc.0.")) moco.push_back(tensor);
+  moco.push_back(filled("module.queue", {4, 8}, 1));
+  const std::vector<std::string> notes = load(moco, true);
+  REQUIRE(notes.size() == 3);
+  CHECK(notes[1].find("under \"encoder_q.\" were taken; left out: encoder_k.") != std::string::npos);
+  CHECK(notes[2].find("has a head of several layers (fc.0.bias, ...)") != std::string::npos);
+
+  load(renamed("w", "backbone.", "classifier."), false);
+  load(renamed("w", "featurizer.network.", "classifier."), false);
+  load(renamed("w", "featurizer.network.", "classifier.2."), true);
+  load(renamed("w", "model.", "model.fc."), false);
+  load(renamed("w", "_orig_mod.", "_orig_mod.fc."), false);
+}
+
+TEST_CASE("values that are NaN or infinite are named when they are loaded") {
+  const auto backend = plain_backend();
+  const TemporaryFolder folder;
+  const Network network = build_network(tiny_basic(), 5, f32());
+  const Vectors vectors(*backend, network);
+  const std::string path = folder.file("w");
+  save_weights(path, network.graph, *backend, vectors.theta, vectors.statistics);
+  std::vector<NamedTensor> tensors = tensors_of(path);
+  NamedTensor bias = filled("bn1.bias", {16}, 0);
+  const float odd[2] = {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()};
+  std::memcpy(bias.data.data(), odd, sizeof odd);
+  replace(tensors, bias);
+  replace(tensors, filled("fc.bias", {5}, std::numeric_limits<float>::infinity()));
+  write_safetensors(path, tensors);
+  const LoadReport report = load_weights(path, network.graph, *backend, vectors.theta, vectors.statistics);
+  CHECK(report.notes == std::vector<std::string>{path + ": values that are NaN or infinite in bn1.bias (2 of 16) and 1 "
+                                                        "more: no use can be made of such weights"});
 }
 
 TEST_CASE("half a head is an Error, not a new head") {

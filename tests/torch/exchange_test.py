@@ -4,6 +4,7 @@
 Exits with 77, which ctest shows as skipped, where PyTorch is not installed (Debian: apt install python3-torch).
 The safetensors package is not needed: the format is a length, JSON and bytes, and is read here by hand.
 """
+import argparse
 import json
 import pathlib
 import subprocess
@@ -35,7 +36,7 @@ def require_equal(what, ours, theirs):
     if ours.keys() != theirs.keys():
         sys.exit(f"{what}: names differ: {sorted(ours.keys() ^ theirs.keys())}")
     for name, tensor in theirs.items():
-        if ours[name].dtype != tensor.dtype or not torch.equal(ours[name], tensor.detach().contiguous()):
+        if ours[name].dtype != tensor.dtype or not torch.equal(ours[name], tensor.detach().contiguous().resolve_neg()):
             sys.exit(f"{what}: {name} differs")
     print(f"{what}: {len(theirs)} tensors are equal to the bit")
 
@@ -92,18 +93,42 @@ def from_torch(dgsam_run, folder):
         "domainbed": (domainbed_checkpoint(weights), weights),
         "types": (make_golden.types(), make_golden.types()),
         "strided": (make_golden.strided(), make_golden.strided()),
+        "views": (make_golden.views(), make_golden.views()),
+        "compiled": ({"_orig_mod." + name: tensor for name, tensor in weights.items()}, weights),
+        "lightning": ({"epoch": 1, "state_dict": {"model." + name: tensor for name, tensor in weights.items()},
+                       "hyper_parameters": argparse.Namespace(lr=0.1, dtype=torch.float32, sizes={1, 2})}, weights),
+        "dassl": ({"state_dict": {("classifier" + name[2:] if name.startswith("fc.") else "backbone." + name): tensor
+                                  for name, tensor in weights.items()}, "val_result": None}, weights),
+        "moco": ({"arch": "resnet18", "state_dict": moco(weights)}, weights),
     }
+    try:
+        cases["objects"] = (make_golden.objects(), make_golden.objects(False))
+    except ImportError:
+        print("objects: no NumPy")
     for name, (content, expected) in cases.items():
         for new in (True, False):
-            path, out = folder / f"{name}.pth", folder / f"{name}.safetensors"
-            torch.save(content, path, _use_new_zipfile_serialization=new)
-            run(dgsam_run, "weights", "convert", path, out)
-            require_equal(f"{name} ({'zip' if new else 'old'})", read_safetensors(out), dict(expected))
+            for protocol in (1, 2, 3, 4, 5) if name == "objects" else (2,):
+                path, out = folder / f"{name}.pth", folder / f"{name}.safetensors"
+                torch.save(content, path, pickle_protocol=protocol, _use_new_zipfile_serialization=new)
+                run(dgsam_run, "weights", "convert", path, out)
+                require_equal(f"{name} ({'zip' if new else 'old'}, protocol {protocol})", read_safetensors(out),
+                              dict(expected))
+    path, out = folder / "moco.pth", folder / "key.safetensors"
+    run(dgsam_run, "weights", "convert", "--strip-prefix", "module.encoder_k.", path, out)
+    require_equal("the key encoder", read_safetensors(out), {name: tensor + 1 for name, tensor in weights.items()})
     path = folder / "resnet18.pth"
     torch.save(compare_torch.resnet18(7).state_dict(), path)
     info = json.loads(run(dgsam_run, "weights", "info", "--json", path))
     if info["model"] != {"name": "resnet18", "classes": 7, "image_channels": 3}:
         sys.exit(f"weights info: model {info['model']}")
+
+
+def moco(weights):
+    names = {}
+    for name, tensor in weights.items():
+        names["module.encoder_q." + name] = tensor
+        names["module.encoder_k." + name] = tensor + 1
+    return names | {"module.queue": torch.zeros(8, 16), "module.queue_ptr": torch.zeros(1, dtype=torch.long)}
 
 
 def domainbed_checkpoint(weights):

@@ -174,7 +174,7 @@ void print_notes(const std::vector<std::string>& notes) {
 }
 
 struct WeightsOptions {
-  std::string first, second, dtype;
+  std::string first, second, dtype, prefix;
   double tolerance = 0;
   bool json = false;
 };
@@ -190,7 +190,8 @@ void run_info(const WeightsOptions& options) {
 }
 
 void run_convert(const WeightsOptions& options) {
-  const std::unique_ptr<TensorFile> file = open_tensor_file(options.first);
+  const std::unique_ptr<TensorFile> file =
+      options.prefix.empty() ? open_tensor_file(options.first) : open_tensor_file_under(options.first, options.prefix);
   print_notes(file->notes());
   std::string dtype = options.dtype;
   std::transform(dtype.begin(), dtype.end(), dtype.begin(), [](unsigned char c) { return std::toupper(c); });
@@ -234,6 +235,9 @@ void add_weights_command(CLI::App& app) {
   convert->add_option("OUT", options->second, "The .safetensors file to write")->required();
   convert->add_option("--dtype", options->dtype, "Type of the floating-point tensors; without it they keep theirs")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}));
+  convert->add_option("--strip-prefix", options->prefix,
+                      "Take only the tensors whose names in the file begin with this, without it; no other name is "
+                      "changed");
   convert->callback([options] { run_convert(*options); });
 
   CLI::App* diff = command->add_subcommand(

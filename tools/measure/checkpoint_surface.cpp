@@ -77,6 +77,7 @@ FlatVector CheckpointSurface::parameters_of(const std::string& path) {
   FlatVector others;  // running statistics of another checkpoint
   if (statistics_loaded_) others = FlatVector(*backend_, graph.statistic_layout(), graph.master());
   const LoadReport report = load_weights(path, graph, *backend_, theta, statistics_loaded_ ? others : statistics_);
+  for (const std::string& note : report.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
   require(!report.head_reinitialised, path, ": its last layer is not one for the ", folder_.classes.size(),
           " classes of ", folder_.root.string());
   return theta;

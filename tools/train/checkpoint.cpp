@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "engine/core/check.h"
@@ -145,6 +146,7 @@ CheckpointNetwork::CheckpointNetwork(const Checkpoint& checkpoint, const Network
   theta_ = FlatVector(*backend_, graph.theta_layout(), graph.master());
   statistics_ = FlatVector(*backend_, graph.statistic_layout(), graph.master());
   const LoadReport report = load_weights(checkpoint.path, graph, *backend_, theta_, statistics_);
+  for (const std::string& note : report.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
   require(!report.head_reinitialised, checkpoint.path, ": its last layer is not one for its ",
           checkpoint.classes.size(), " classes");
 }
