@@ -24,6 +24,7 @@ constexpr std::array<std::string_view, 4> kHeads{"classifier.", "head.", "fc.", 
 constexpr std::string_view kAnchor = "conv1.weight";
 constexpr std::string_view kAverages = "n_averaged";  // of torch.optim.swa_utils.AveragedModel
 constexpr int kMaxWrappers = 8;
+constexpr std::size_t kMaxNetworks = 100;
 
 bool begins(const Entry& entry, std::string_view prefix) { return entry.name.starts_with(prefix); }
 
@@ -46,14 +47,22 @@ void replace_prefix(Entries& entries, std::string_view prefix, std::string_view 
   }
 }
 
-bool is_mnist_cnn(const Entries& entries, const std::string& prefix) {
-  return has(entries, prefix + "conv2.weight") && has(entries, prefix + "bn0.weight");
+using NameSet = std::set<std::string_view>;
+
+NameSet names_of(const Entries& entries) {
+  NameSet names;
+  for (const Entry& entry : entries) names.insert(entry.name);
+  return names;
+}
+
+bool is_mnist_cnn(const NameSet& names, const std::string& prefix) {
+  return names.contains(prefix + "conv2.weight") && names.contains(prefix + "bn0.weight");
 }
 
 /// True when a network that this program has lies under the prefix.
-bool is_network(const Entries& entries, const std::string& prefix) {
-  return has(entries, prefix + std::string(kAnchor)) &&
-         (has(entries, prefix + "layer1.0.conv1.weight") || is_mnist_cnn(entries, prefix));
+bool is_network(const NameSet& names, const std::string& prefix) {
+  return names.contains(prefix + std::string(kAnchor)) &&
+         (names.contains(prefix + "layer1.0.conv1.weight") || is_mnist_cnn(names, prefix));
 }
 
 /// Removes the entries that are not wanted. Returns "" or "; 3 others were left out, the first is queue".
@@ -110,12 +119,14 @@ std::optional<std::string> take_domainbed(Entries& entries) {
 
 /// The prefixes under which there is a network, without those inside another.
 std::vector<std::string> prefixes_of_networks(const Entries& entries) {
+  const NameSet names = names_of(entries);
   std::vector<std::string> found;
-  for (const Entry& entry : entries) {
-    if (!entry.name.ends_with(kAnchor)) continue;
-    const std::string prefix = entry.name.substr(0, entry.name.size() - kAnchor.size());
-    if ((prefix.empty() || prefix.ends_with('.')) && is_network(entries, prefix)) found.push_back(prefix);
+  for (const std::string_view name : names) {
+    if (!name.ends_with(kAnchor)) continue;
+    const std::string prefix(name.substr(0, name.size() - kAnchor.size()));
+    if ((prefix.empty() || prefix.ends_with('.')) && is_network(names, prefix)) found.push_back(prefix);
   }
+  if (found.size() > kMaxNetworks) return {};
   std::erase_if(found, [all = found](const std::string& prefix) {
     return std::any_of(all.begin(), all.end(),
                        [&](const std::string& other) { return other != prefix && prefix.starts_with(other); });
@@ -135,7 +146,7 @@ std::optional<std::string> take_network(Entries& entries) {
   const std::string prefix = prefixes.front();
   const std::size_t dot = prefix.size() < 2 ? std::string::npos : prefix.rfind('.', prefix.size() - 2);
   const std::string parent = dot == std::string::npos ? "" : prefix.substr(0, dot + 1);
-  const std::string head = is_mnist_cnn(entries, prefix) ? "classifier." : "fc.";
+  const std::string head = is_mnist_cnn(names_of(entries), prefix) ? "classifier." : "fc.";
   if (!any_begins(entries, prefix + head)) {
     for (const std::string_view name : kHeads) {
       const std::string beside = parent + std::string(name);

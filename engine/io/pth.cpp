@@ -17,6 +17,8 @@ constexpr std::string_view kLegacyMagic("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa
 constexpr std::string_view kLegacyFrame("\x95\x0d\0\0\0\0\0\0\0", 9);
 constexpr std::string_view kLegacyText = "L119547037146038801333356L\n.";
 constexpr std::size_t kMaxLegacyMagic = 32;
+/// Bytes of the other pickles of such a file.
+constexpr std::size_t kMaxFacts = std::size_t{1} << 16, kMaxKeys = std::size_t{8} << 20;
 constexpr std::int64_t kLegacyVersion = 1001;
 /// Tensors may share storages (tied weights, a model under two names), but no weights are this many times their file.
 constexpr std::uint64_t kMaxSharing = 8;
@@ -151,24 +153,24 @@ void PthFile::open_zip() {
 
 void PthFile::open_legacy(std::uint64_t position) {
   std::vector<std::byte> bytes;
-  const auto next_pickle = [&] {
-    bytes.resize(std::min<std::uint64_t>(file_bytes() - position, Pickle::kMaxBytes));
+  const auto next_pickle = [&](std::size_t at_most) {
+    bytes.resize(std::min<std::uint64_t>(file_bytes() - position, at_most));
     source_.read_at(position, bytes.data(), bytes.size());
     Pickle pickle(bytes, path(), state_dict_globals());
     position += pickle.size();
     return pickle;
   };
-  const std::int64_t version = next_pickle().root().integer;
+  const std::int64_t version = next_pickle(kMaxFacts).root().integer;
   require(version == kLegacyVersion, path(), ": version ", version, " of PyTorch's old format, not ", kLegacyVersion,
           kSaveWeightsAlone);
-  const Pickle machine = next_pickle();
+  const Pickle machine = next_pickle(kMaxFacts);
   for (std::size_t i = 0; i + 1 < machine.root().items.size(); i += 2) {
     if (machine.at(machine.root().items[i]).text != "little_endian") continue;
     require(machine.at(machine.root().items[i + 1]).integer == 1, path(),
             ": its numbers are big-endian, not little-endian", kSaveWeightsAlone, " on an x86 or ARM machine");
   }
-  StateDict state_dict = read_state_dict(next_pickle(), path());
-  const Pickle keys = next_pickle();
+  StateDict state_dict = read_state_dict(next_pickle(Pickle::kMaxBytes), path());
+  const Pickle keys = next_pickle(kMaxKeys);
 
   std::map<std::string_view, const PickledStorage*> by_key;
   for (const PickledStorage& storage : state_dict.storages) by_key[storage.key] = &storage;

@@ -8,6 +8,7 @@
 #include "engine/core/check.h"
 #include "engine/io/safetensors.h"
 #include "tests/temporary_folder.h"
+#include "tools/commands/commands.h"
 
 using namespace dgsam;
 
@@ -104,4 +105,22 @@ TEST_CASE("conversion keeps names, metadata and integers, rounds floating types 
   CHECK(kept->find("v")->dtype == "F64");
   CHECK(kept->read_as<float>("w") == from.read_as<float>("w"));
   CHECK_THROWS_WITH_AS(convert_weights(from, folder.file("out.pth"), ""), doctest::Contains(".safetensors"), Error);
+}
+
+TEST_CASE("weights convert --strip-prefix writes what lies under the prefix, and refuses one that no name has") {
+  const TemporaryFolder folder;
+  write_safetensors(folder.file("a"), {tensor("q.w", {1}), tensor("k.module.w", {2}), tensor("queue", {3})});
+  const auto run = [&](const std::string& prefix) {
+    CLI::App app{"", "dgsam-run"};
+    add_weights_command(app);
+    std::vector<std::string> words{prefix,           "--strip-prefix", folder.file("out.safetensors"),
+                                   folder.file("a"), "convert",        "weights"};  // CLI11 takes them last first
+    app.parse(words);
+  };
+  run("k.");
+  const SafetensorsFile out(folder.file("out.safetensors"));
+  REQUIRE(out.entries().size() == 1);
+  CHECK(out.read_as<float>("module.w") == std::vector<float>{2});
+  CHECK_THROWS_WITH_AS(
+      run("z."), (folder.file("a") + ": no name begins with \"z.\": it has q.w, k.module.w, queue").c_str(), Error);
 }

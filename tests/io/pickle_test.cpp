@@ -193,6 +193,9 @@ TEST_CASE("dictionaries of the standard library, and objects that are filled lik
   CHECK(refusal("ccollections\nCounter\n" + weights(good_tensor()) + "\x85R").empty());
   CHECK(refusal("cmodels\nStateDict\n)R" + fill).empty());
   CHECK(refusal("cmodels\nStateDict\n)\x81" + fill).empty());
+  // A tuple or a list of the weights and what else was at hand.
+  CHECK(refusal("(" + weights(good_tensor()) + "K\x01t").empty());
+  check("(" + weights(good_tensor()) + weights(good_tensor()) + "l", "no dictionary of tensors");
   // The attributes of an object are not its items.
   check("cmodels\nNet\n)\x81}" + fill + "b", "a use of \"models.Net\"");
   check("cmodels\nNet\n" + weights(good_tensor()) + "\x85R", "a use of \"models.Net\"");
