@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstddef>
-#include <dnnl.hpp>
 #include <initializer_list>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "engine/cpu/onednn_api.h"
 
 namespace dgsam {
 

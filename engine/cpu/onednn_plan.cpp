@@ -11,7 +11,7 @@ namespace dgsam {
 namespace {
 
 using dnnl::algorithm;
-using Format = dnnl::memory::desc;
+using onednn::Format;
 using Tag = dnnl::memory::format_tag;
 
 /// Winograd's working memory grows with the channels and the threads; beyond this it is not worth its speed.
@@ -35,7 +35,7 @@ Format matrix_format(const Type& type) { return {{type.shape[0], type.shape[1]},
 
 Format transposed_format(const Type& type) { return {{type.shape[1], type.shape[0]}, type_of(type), Tag::ba}; }
 
-Format any_format(const Format& format) { return {format.dims(), format.data_type(), Tag::any}; }
+Format any_format(const Format& format) { return {onednn::dims(format), onednn::data_type(format), Tag::any}; }
 
 /// oneDNN runs everything it accepts, some of it by naive loops.
 bool is_fast(const dnnl::primitive_desc_base& description) {
@@ -43,21 +43,9 @@ bool is_fast(const dnnl::primitive_desc_base& description) {
 }
 
 /// One way to ask for a convolution.
-struct Request {
-  algorithm method;
-  Format x, w, y;
-  dnnl::memory::dims strides, padding;
+using Request = onednn::Convolution;
 
-  bool is_winograd() const { return method == algorithm::convolution_winograd; }
-
-  /// Forward with this epilogue; for the gradients only a hint.
-  dnnl::convolution_forward::primitive_desc forward(const dnnl::engine& engine, const Format& bias,
-                                                    const dnnl::primitive_attr& attributes) const {
-    const auto kind = dnnl::prop_kind::forward_training;
-    const dnnl::convolution_forward::desc description(kind, method, x, w, bias, y, strides, padding, padding);
-    return {description, attributes, engine, true};
-  }
-};
+bool is_winograd(const Request& request) { return request.method == algorithm::convolution_winograd; }
 
 /// Whether Winograd's F(4x4, 3x3) is possible and pays: it multiplies 36 times per tile of 4x4 outputs where the direct
 /// sum takes 9 per output, and it transforms all weights once, which few tiles do not repay. Measured with 64 to 512
@@ -66,7 +54,7 @@ bool suits_winograd(const OneDnnProblem& problem) {
   constexpr std::int64_t kFewestTiles = 32;
   const Shape &filter = problem.w.shape, &out = problem.y.shape;
   const std::int64_t tiles = out[0] * ((out[1] + 3) / 4) * ((out[2] + 3) / 4);
-  return problem.x.dtype == DType::f32 && problem.x.layout == Layout::blocked16 &&
+  return onednn::kHasWinograd && problem.x.dtype == DType::f32 && problem.x.layout == Layout::blocked16 &&
          problem.y.layout == Layout::blocked16 && filter[1] == 3 && filter[2] == 3 && problem.spec.stride == 1 &&
          problem.spec.padding <= 1 && tiles >= kFewestTiles && 2 * 36 * tiles <= 9 * out[0] * out[1] * out[2];
 }
@@ -97,7 +85,7 @@ dnnl::primitive_attr plain_attributes() {
 template <class Description>
 bool acceptable(const Request& request, const Description& description) {
   return is_fast(description) &&
-         (!request.is_winograd() || description.scratchpad_desc().get_size() <= kWinogradScratch);
+         (!is_winograd(request) || description.scratchpad_desc().get_size() <= kWinogradScratch);
 }
 
 /// Everything behind a forward convolution's sum but the bias.
@@ -108,7 +96,7 @@ dnnl::primitive_attr epilogue(const OneDnnProblem& problem, bool residual_in_out
   } else if (problem.residual) {
     operations.append_binary(algorithm::binary_add, image_format(problem.y));
   }
-  if (problem.spec.relu) operations.append_eltwise(1.0f, algorithm::eltwise_relu, 0.0f, 0.0f);
+  if (problem.spec.relu) onednn::append_relu(operations);
   dnnl::primitive_attr attributes = plain_attributes();
   attributes.set_post_ops(operations);
   return attributes;
@@ -116,7 +104,7 @@ dnnl::primitive_attr epilogue(const OneDnnProblem& problem, bool residual_in_out
 
 /// Whether `chosen` can read the residual as an operand: oneDNN 2.6 also says yes to one in another format than the
 /// output's and in its GEMM convolutions, and then adds the wrong elements.
-bool adds_residual(const dnnl::convolution_forward::primitive_desc& chosen, const Format& residual) {
+bool adds_residual(const onednn::Forward::primitive_desc& chosen, const Format& residual) {
   return is_fast(chosen) && chosen.dst_desc() == residual &&
          std::string_view(chosen.impl_info_str()).find("gemm") == std::string_view::npos;
 }
@@ -124,11 +112,11 @@ bool adds_residual(const dnnl::convolution_forward::primitive_desc& chosen, cons
 OneDnnPlan plan_conv2d(const dnnl::engine& engine, const OneDnnProblem& problem, const Request& request) {
   const Format output = image_format(problem.y);
   const Format bias = problem.bias ? Format({problem.w.shape[0]}, dnnl::memory::data_type::f32, Tag::x) : Format();
-  auto chosen = request.forward(engine, bias, epilogue(problem, false));
+  auto chosen = onednn::describe_forward(engine, request, bias, epilogue(problem, false));
   const bool in_output = problem.residual && !adds_residual(chosen, output);
-  if (in_output) chosen = request.forward(engine, bias, epilogue(problem, true));
+  if (in_output) chosen = onednn::describe_forward(engine, request, bias, epilogue(problem, true));
   if (!acceptable(request, chosen) || (in_output && chosen.dst_desc() != output)) return {};
-  auto call = std::make_unique<OneDnnCall>(engine, dnnl::convolution_forward(chosen), chosen.scratchpad_desc());
+  auto call = std::make_unique<OneDnnCall>(engine, onednn::Forward(chosen), chosen.scratchpad_desc());
   call->input(DNNL_ARG_SRC, image_format(problem.x), chosen.src_desc());
   call->input(DNNL_ARG_WEIGHTS, filter_format(problem.w), chosen.weights_desc());
   if (problem.bias) call->input(DNNL_ARG_BIAS, bias, bias);
@@ -138,14 +126,11 @@ OneDnnPlan plan_conv2d(const dnnl::engine& engine, const OneDnnProblem& problem,
 }
 
 OneDnnPlan plan_conv2d_data_grad(const dnnl::engine& engine, const OneDnnProblem& problem, const Request& request) {
-  using Gradient = dnnl::convolution_backward_data;
-  const auto hint = request.forward(engine, {}, plain_attributes());
+  const auto hint = onednn::describe_forward(engine, request, {}, plain_attributes());
   if (!hint) return {};
-  const Gradient::desc description(request.method, request.x, request.w, request.y, request.strides, request.padding,
-                                   request.padding);
-  const Gradient::primitive_desc chosen(description, plain_attributes(), engine, hint, true);
+  const auto chosen = onednn::describe_data_grad(engine, request, plain_attributes(), hint);
   if (!acceptable(request, chosen)) return {};
-  auto call = std::make_unique<OneDnnCall>(engine, Gradient(chosen), chosen.scratchpad_desc());
+  auto call = std::make_unique<OneDnnCall>(engine, onednn::DataGrad(chosen), chosen.scratchpad_desc());
   call->input(DNNL_ARG_DIFF_DST, image_format(problem.y), chosen.diff_dst_desc());
   call->input(DNNL_ARG_WEIGHTS, filter_format(problem.w), chosen.weights_desc());
   call->output(DNNL_ARG_DIFF_SRC, image_format(problem.x), chosen.diff_src_desc());
@@ -154,7 +139,7 @@ OneDnnPlan plan_conv2d_data_grad(const dnnl::engine& engine, const OneDnnProblem
 
 /// Whether `chosen` computes the weight gradient of `problem`: where a 1x1 convolution has a stride and channels that
 /// are no multiple of its block, oneDNN 2.6's kernel for AVX2 adds up wrong pixels.
-bool sums_weight_grad(const dnnl::convolution_backward_weights::primitive_desc& chosen, const OneDnnProblem& problem) {
+bool sums_weight_grad(const onednn::WeightGrad::primitive_desc& chosen, const OneDnnProblem& problem) {
   constexpr std::int64_t kBlock = 8;
   const Shape& filter = problem.w.shape;
   return !is_fast(chosen) || problem.spec.stride == 1 || (filter[0] % kBlock == 0 && filter[3] % kBlock == 0) ||
@@ -162,16 +147,13 @@ bool sums_weight_grad(const dnnl::convolution_backward_weights::primitive_desc& 
 }
 
 OneDnnPlan plan_conv2d_weight_grad(const dnnl::engine& engine, const OneDnnProblem& problem, const Request& request) {
-  using Gradient = dnnl::convolution_backward_weights;
   Request forward = request;  // its weights have the type of the images, their gradient is f32
-  forward.w = Format(request.w.dims(), request.x.data_type(), Tag::any);
-  const auto hint = forward.forward(engine, {}, plain_attributes());
+  forward.w = Format(onednn::dims(request.w), onednn::data_type(request.x), Tag::any);
+  const auto hint = onednn::describe_forward(engine, forward, {}, plain_attributes());
   if (!hint) return {};
-  const Gradient::desc description(request.method, request.x, request.w, request.y, request.strides, request.padding,
-                                   request.padding);
-  const Gradient::primitive_desc chosen(description, plain_attributes(), engine, hint, true);
+  const auto chosen = onednn::describe_weight_grad(engine, request, plain_attributes(), hint);
   if (!acceptable(request, chosen) || !sums_weight_grad(chosen, problem)) return {};
-  auto call = std::make_unique<OneDnnCall>(engine, Gradient(chosen), chosen.scratchpad_desc());
+  auto call = std::make_unique<OneDnnCall>(engine, onednn::WeightGrad(chosen), chosen.scratchpad_desc());
   call->input(DNNL_ARG_SRC, image_format(problem.x), chosen.src_desc());
   call->input(DNNL_ARG_DIFF_DST, image_format(problem.y), chosen.diff_dst_desc());
   call->output(DNNL_ARG_DIFF_WEIGHTS, filter_format(problem.w), chosen.diff_weights_desc());
@@ -181,8 +163,8 @@ OneDnnPlan plan_conv2d_weight_grad(const dnnl::engine& engine, const OneDnnProbl
 /// dst = src · weights, plus the bias, if any, in every row.
 OneDnnPlan plan_product(const dnnl::engine& engine, const Format& src, const Format& weights, const Format& dst,
                         bool with_bias = false) {
-  const Format bias = with_bias ? Format({1, dst.dims()[1]}, dnnl::memory::data_type::f32, Tag::ab) : Format();
-  const dnnl::matmul::primitive_desc chosen({src, weights, bias, dst}, plain_attributes(), engine, true);
+  const Format bias = with_bias ? Format({1, onednn::dims(dst)[1]}, dnnl::memory::data_type::f32, Tag::ab) : Format();
+  const auto chosen = onednn::describe_product(engine, src, weights, bias, dst, plain_attributes());
   if (!is_fast(chosen)) return {};
   auto call = std::make_unique<OneDnnCall>(engine, dnnl::matmul(chosen), chosen.scratchpad_desc());
   call->input(DNNL_ARG_SRC, src, src);
