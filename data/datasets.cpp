@@ -118,7 +118,7 @@ std::int64_t images_apart(const ImageFolder& folder, const Vintage& vintage) {
 
 std::int64_t Vintage::total() const { return std::accumulate(images.begin(), images.end(), std::int64_t{0}); }
 
-const DatasetSpec& find_dataset(const std::string& name) {
+const DatasetSpec& find_dataset(std::string_view name) {
   std::string known;
   for (const DatasetSpec& spec : known_datasets()) {
     if (spec.name == name) return spec;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/image_folder.h"
@@ -62,7 +63,7 @@ struct DatasetSpec {
 const std::vector<DatasetSpec>& known_datasets();
 
 /// Throws Error that lists the known names.
-const DatasetSpec& find_dataset(const std::string& name);
+const DatasetSpec& find_dataset(std::string_view name);
 
 /// `data_dir` may be the data set's root or the folder that holds it. Throws Error that says what was looked for where
 /// and what is there, when neither holds a domain of the data set.

@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "engine/core/check.h"
+#include "engine/core/simd_level.h"
 
 namespace dgsam {
 namespace {
@@ -21,11 +22,15 @@ constexpr int kFractionBits = 22;
 constexpr std::size_t kLanes = 16;
 
 using Bytes = std::uint8_t __attribute__((vector_size(kLanes)));
-// GCC widens bytes best 8 at a time for registers of 32 bytes, 16 at a time for narrower and wider ones.
-constexpr std::size_t kSumLanes = __BIGGEST_ALIGNMENT__ == 32 ? 8 : 16;
-using Sums = std::int32_t __attribute__((vector_size(4 * kSumLanes)));
-using SumWords = std::int16_t __attribute__((vector_size(2 * kSumLanes)));
-using SumBytes = std::uint8_t __attribute__((vector_size(kSumLanes)));
+/// Sums side by side. GCC widens bytes best 8 at a time for registers of 32 bytes, 16 at a time for narrower and wider
+/// ones.
+template <int register_bytes>
+struct SumsFor {
+  static constexpr std::size_t kCount = register_bytes == 32 ? 8 : 16;
+  typedef std::int32_t Sums __attribute__((vector_size(4 * kCount)));
+  typedef std::int16_t Words __attribute__((vector_size(2 * kCount)));
+  typedef std::uint8_t Bytes __attribute__((vector_size(kCount)));
+};
 using Tile = std::array<Bytes, kLanes>;
 
 std::size_t round_up(std::size_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
@@ -65,23 +70,27 @@ AxisFilter make_filter(int in, int out) {
 namespace {
 
 /// Sixteen outputs: `taps` inputs of 16 bytes, `stride` bytes apart, times their weights.
-void weighted_sum(const std::uint8_t* in, std::size_t stride, const std::int32_t* weights, int taps,
-                  std::uint8_t* out) {
-  std::array<Sums, kLanes / kSumLanes> sums;
+template <int register_bytes>
+void weighted_sum(RegisterBytes<register_bytes>, const std::uint8_t* in, std::size_t stride,
+                  const std::int32_t* weights, int taps, std::uint8_t* out) {
+  using For = SumsFor<register_bytes>;
+  using Sums = typename For::Sums;
+  constexpr std::size_t kCount = For::kCount, kParts = kLanes / kCount;
+  Sums sums[kParts];
   for (Sums& part : sums) part = Sums{} + (1 << (kFractionBits - 1));
   for (int t = 0; t < taps; ++t, in += stride) {
-    for (std::size_t p = 0; p < sums.size(); ++p) {
+    for (std::size_t p = 0; p < kParts; ++p) {
       Sums values{};
-      for (std::size_t i = 0; i < kSumLanes; ++i) values[i] = in[p * kSumLanes + i];
+      for (std::size_t i = 0; i < kCount; ++i) values[i] = in[p * kCount + i];
       sums[p] += values * weights[t];
     }
   }
-  for (std::size_t p = 0; p < sums.size(); ++p) {
+  for (std::size_t p = 0; p < kParts; ++p) {
     const Sums value = sums[p] >> kFractionBits;
     const auto words =
-        __builtin_convertvector(value > 255 ? 255 : value, SumWords);  // weights may add up to more than 1
-    const auto bytes = __builtin_convertvector(words, SumBytes);
-    std::memcpy(out + p * kSumLanes, &bytes, kSumLanes);
+        __builtin_convertvector(value > 255 ? 255 : value, typename For::Words);  // weights may add up to more than 1
+    const auto bytes = __builtin_convertvector(words, typename For::Bytes);
+    std::memcpy(out + p * kCount, &bytes, kCount);
   }
 }
 
@@ -146,18 +155,20 @@ void horizontal_pass(const std::uint8_t* in, std::size_t stride, std::size_t row
   const auto columns = std::make_unique_for_overwrite<std::uint8_t[]>(kLanes * round_up(in_bytes));
   for (std::size_t y = 0; y < rows; y += kLanes) {
     const std::size_t block = std::min(kLanes, rows - y);
-    rows_to_columns(in + stride * y, stride, block, in_bytes, columns.get());
-    for (std::size_t at = 0; at < row.size(); at += kLanes) {
-      Tile tile{};
-      auto* sums = reinterpret_cast<std::uint8_t*>(tile.data());
-      for (std::size_t i = 0; i < std::min(kLanes, row.size() - at); ++i) {
-        const Place& place = row[at + i];
-        weighted_sum(&columns[kLanes * place.column], 3 * kLanes, filter.weights_of(place.k), filter.taps,
-                     sums + kLanes * i);
+    at_simd_level([&](auto register_bytes) {
+      rows_to_columns(in + stride * y, stride, block, in_bytes, columns.get());
+      for (std::size_t at = 0; at < row.size(); at += kLanes) {
+        Tile tile{};
+        auto* sums = reinterpret_cast<std::uint8_t*>(tile.data());
+        for (std::size_t i = 0; i < std::min(kLanes, row.size() - at); ++i) {
+          const Place& place = row[at + i];
+          weighted_sum(register_bytes, &columns[kLanes * place.column], 3 * kLanes, filter.weights_of(place.k),
+                       filter.taps, sums + kLanes * i);
+        }
+        transpose(tile);
+        for (std::size_t r = 0; r < kLanes; ++r) std::memcpy(out + out_stride * (y + r) + at, &tile[r], kLanes);
       }
-      transpose(tile);
-      for (std::size_t r = 0; r < kLanes; ++r) std::memcpy(out + out_stride * (y + r) + at, &tile[r], kLanes);
-    }
+    });
   }
 }
 
@@ -168,15 +179,17 @@ void vertical_pass(const std::uint8_t* in, std::size_t stride, const AxisFilter&
   for (int k = 0; k < height; ++k, out += row_bytes) {
     const std::uint8_t* row = in + stride * static_cast<std::size_t>(filter.first[k] - first_row);
     const std::int32_t* weights = filter.weights_of(k);
-    std::size_t at = 0;
-    for (; at + kLanes <= row_bytes; at += kLanes) {
-      weighted_sum(row + at, stride, weights, filter.taps, out + at);
-    }
-    if (at < row_bytes) {
-      std::array<std::uint8_t, kLanes> sums;
-      weighted_sum(row + at, stride, weights, filter.taps, sums.data());
-      std::memcpy(out + at, sums.data(), row_bytes - at);
-    }
+    at_simd_level([&](auto register_bytes) {
+      std::size_t at = 0;
+      for (; at + kLanes <= row_bytes; at += kLanes) {
+        weighted_sum(register_bytes, row + at, stride, weights, filter.taps, out + at);
+      }
+      if (at < row_bytes) {
+        std::array<std::uint8_t, kLanes> sums;
+        weighted_sum(register_bytes, row + at, stride, weights, filter.taps, sums.data());
+        std::memcpy(out + at, sums.data(), row_bytes - at);
+      }
+    });
   }
 }
 

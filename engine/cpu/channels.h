@@ -51,7 +51,7 @@ void sum_chunk(const ChannelChunks::Chunk& chunk, std::int64_t lanes, S* sums, E
     S sum[kSums][kBlock] = {};
     for (std::int64_t pixel = 0; pixel < chunk.pixels; ++pixel) {
       const std::int64_t at = chunk.offset + pixel * kBlock;
-#pragma GCC ivdep
+      DGSAM_INDEPENDENT_ITERATIONS
       for (std::int64_t l = 0; l < kBlock; ++l) {
         const std::array<S, kSums> term = element(at + l, n, c + l);
         sum[0][l] += term[0];
@@ -64,7 +64,7 @@ void sum_chunk(const ChannelChunks::Chunk& chunk, std::int64_t lanes, S* sums, E
   std::fill_n(sums, kSums * lanes, S{0});
   for (std::int64_t pixel = 0; pixel < chunk.pixels; ++pixel) {
     const std::int64_t at = chunk.offset + pixel * lanes;
-#pragma GCC ivdep
+    DGSAM_INDEPENDENT_ITERATIONS
     for (std::int64_t l = 0; l < lanes; ++l) {
       const std::array<S, kSums> term = element(at + l, n, c + l);
       sums[l] += term[0];
@@ -113,7 +113,7 @@ void channel_map(int threads, const ChannelView& view, const Element& element) {
     const ChannelChunks::Chunk chunk = chunks[index];
     for (std::int64_t pixel = 0; pixel < chunk.pixels; ++pixel) {
       const std::int64_t at = chunk.offset + pixel * view.lanes;
-#pragma GCC ivdep
+      DGSAM_INDEPENDENT_ITERATIONS
       for (std::int64_t l = 0; l < view.lanes; ++l) element(at + l, chunk.image, chunk.first_channel + l);
     }
   });

@@ -20,7 +20,7 @@ double sum_of_products(const T* x, const T* y, std::int64_t count) {
   double lane[kLanes] = {};
   std::int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
-#pragma GCC ivdep
+    DGSAM_INDEPENDENT_ITERATIONS
     for (std::int64_t j = 0; j < kLanes; ++j) {
       lane[j] += static_cast<double>(x[i + j]) * static_cast<double>(y[i + j]);
     }

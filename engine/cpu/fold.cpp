@@ -15,7 +15,7 @@ double dot(const T* a, const T* b, std::int64_t count) {
   T lane[kLanes] = {};
   std::int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
-#pragma GCC ivdep
+    DGSAM_INDEPENDENT_ITERATIONS
     for (std::int64_t j = 0; j < kLanes; ++j) lane[j] += a[i + j] * b[i + j];
   }
   double sum = 0;
@@ -45,7 +45,7 @@ void CpuBackend::fold_batch_norm(const Tensor& w, const Tensor& gamma, const Ten
       parallel_for(threads_, outputs, [=](std::int64_t k) {
         const S factor = scale[k] * inverse_deviation(variance[k], eps);
         bias[k] = shift[k] - factor * centre[k];
-#pragma GCC ivdep
+        DGSAM_INDEPENDENT_ITERATIONS
         for (std::int64_t i = k * row; i < (k + 1) * row; ++i) {
           to[i] = static_cast<T>(static_cast<Master<T>>(factor * from[i]));
         }
@@ -70,7 +70,7 @@ void CpuBackend::fold_batch_norm_grad(const Tensor& w, const Tensor& gamma, cons
       scale_grad[k] = static_cast<S>(static_cast<double>(s) *
                                      (product - static_cast<double>(centre[k]) * static_cast<double>(bias_grad)));
       shift_grad[k] = bias_grad;
-#pragma GCC ivdep
+      DGSAM_INDEPENDENT_ITERATIONS
       for (std::int64_t i = k * row; i < (k + 1) * row; ++i) to[i] = factor * folded[i];
     });
   });

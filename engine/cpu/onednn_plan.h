@@ -41,7 +41,7 @@ inline constexpr int kOneDnnResidual = DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_
 /// _backward_weights, or of dnnl::matmul for a linear layer: x·wᵀ, dy·w, dyᵀ·x in the order SRC, WEIGHTS, DST.
 /// `winograd` allows F(4x4, 3x3) in f32: about half the time of a direct 3x3 convolution, and rounding errors of about
 /// 1e-6 of the result's norm instead of 2e-7. The number of OpenMP threads is part of the choice: set it before.
-/// Throws dnnl::error where shapes disagree.
+/// Where shapes disagree, it throws dnnl::error or has no call.
 OneDnnPlan plan_onednn(const dnnl::engine& engine, const OneDnnProblem& problem, bool winograd);
 
 }  // namespace dgsam

@@ -1,8 +1,11 @@
-// Loops over threads. Bodies must not throw. Results depend on the chunks, never on the number of threads.
+// Loops over threads, each compiled for the levels of instructions that the build has. Bodies must not throw. Results
+// depend on the chunks and the level, never on the number of threads.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+
+#include "engine/core/simd_level.h"
 
 namespace dgsam {
 
@@ -13,7 +16,7 @@ inline constexpr std::int64_t kChunk = 16384;
 template <class Body>
 void parallel_for(int threads, std::int64_t count, const Body& body) {
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1 && count > 1)
-  for (std::int64_t i = 0; i < count; ++i) body(i);
+  for (std::int64_t i = 0; i < count; ++i) at_simd_level([&](auto) { body(i); });
 }
 
 /// body(begin, end) for consecutive chunks of [0, count).
@@ -28,7 +31,7 @@ void parallel_chunks(int threads, std::int64_t count, std::int64_t chunk, const 
 template <class Body>
 void parallel_elements(int threads, std::int64_t count, const Body& body) {
   parallel_chunks(threads, count, kChunk, [&](std::int64_t begin, std::int64_t end) {
-#pragma GCC ivdep
+    DGSAM_INDEPENDENT_ITERATIONS
     for (std::int64_t i = begin; i < end; ++i) body(i);
   });
 }
