@@ -43,7 +43,8 @@ bool same_bits(const std::vector<Array>& a, const std::vector<Array>& b) {
 
 }  // namespace
 
-TEST_CASE("Winograd is used where it is allowed and oneDNN has it, and its results are within 3e-6 of the largest one") {
+TEST_CASE(
+    "Winograd is used where oneDNN has it, unless forbidden, and its results are within 3e-6 of the largest one") {
   const auto with = onednn(true), without = onednn(false);
   CpuBackend plain({.threads = 2});
   const bool used = winograd_available() && with->preferred_layout(DType::f32) == Layout::blocked16;
