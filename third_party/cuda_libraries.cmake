@@ -34,12 +34,12 @@ else()
     set(cudnn_state "not found")
   endif()
   dgsam_found(cuDNN "${cudnn_state}: convolutions will be slow. pip install nvidia-cudnn-cu${CUDAToolkit_VERSION_MAJOR}\
- (any python3 on the PATH), or NVIDIA's package cudnn9-cuda-${CUDAToolkit_VERSION_MAJOR}; CUDNN_ROOT names a folder")
+ (any python3 on the PATH), or NVIDIA's package cudnn9-cuda-${CUDAToolkit_VERSION_MAJOR}. CUDNN_ROOT names a folder")
 endif()
 if(DGSAM_CUBLASLT AND DGSAM_CUBLASLT_INCLUDE)
   dgsam_found(cuBLASLt "${DGSAM_CUBLASLT}")
 else()
-  dgsam_found(cuBLASLt "not found: part of the toolkit; apt-get install libcublas-dev-\
+  dgsam_found(cuBLASLt "not found: part of the toolkit. apt-get install libcublas-dev-\
 ${CUDAToolkit_VERSION_MAJOR}-${CUDAToolkit_VERSION_MINOR} (NVIDIA's repository)")
 endif()
 

@@ -8,9 +8,9 @@ include(third_party/requirements.cmake)
 
 dgsam_found(compiler "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}  ${CMAKE_CXX_COMPILER}")
 if(DGSAM_NATIVE)
-  dgsam_found(processor "this machine's (-march=native); -DDGSAM_NATIVE=OFF for a binary that runs elsewhere")
+  dgsam_found(processor "this machine's (-march=native). -DDGSAM_NATIVE=OFF for a binary that runs elsewhere")
 else()
-  dgsam_found(processor "any of this architecture; loops choose among its instructions when they run")
+  dgsam_found(processor "any of this architecture, loops choose among its instructions when they run")
 endif()
 
 find_package(Threads REQUIRED)
@@ -102,13 +102,14 @@ elseif(DGSAM_DNNL_INCLUDE AND DGSAM_DNNL_LIBRARY)
   string(REGEX REPLACE "[^0-9]+([0-9]+)[^0-9]+([0-9]+)[^0-9]+([0-9]+).*" "\\1.\\2.\\3" onednn_version
                        "${onednn_defines}")
   if(onednn_version VERSION_LESS 2.5 OR onednn_version VERSION_GREATER_EQUAL 4)
-    message(FATAL_ERROR "oneDNN ${onednn_version} (${DGSAM_DNNL_INCLUDE}/dnnl.hpp) is not supported: dgsam needs "
-      "${onednn_needed}. Point -DCMAKE_PREFIX_PATH at a folder with one, or do without: -DDGSAM_ONEDNN=OFF")
+    dgsam_found(oneDNN "${onednn_version} is not supported, ${onednn_needed} is needed: convolutions by this "
+                       "repository's own code, which is several times slower. -DCMAKE_PREFIX_PATH=FOLDER for another")
+  else()
+    add_library(dgsam_dnnl INTERFACE)
+    target_include_directories(dgsam_dnnl SYSTEM INTERFACE ${DGSAM_DNNL_INCLUDE})
+    target_link_libraries(dgsam_dnnl INTERFACE ${DGSAM_DNNL_LIBRARY})
+    dgsam_found(oneDNN "${onednn_version}  ${DGSAM_DNNL_LIBRARY}")
   endif()
-  add_library(dgsam_dnnl INTERFACE)
-  target_include_directories(dgsam_dnnl SYSTEM INTERFACE ${DGSAM_DNNL_INCLUDE})
-  target_link_libraries(dgsam_dnnl INTERFACE ${DGSAM_DNNL_LIBRARY})
-  dgsam_found(oneDNN "${onednn_version}  ${DGSAM_DNNL_LIBRARY}")
 else()
   dgsam_found(oneDNN "none: convolutions by this repository's own code, which is several times slower. "
                      "apt-get install libdnnl-dev (${onednn_needed})")

@@ -9,6 +9,7 @@
 #include "tools/lab/commands/lab_commands.h"
 #endif
 #include "tools/terminal/stop_signal.h"
+#include "tools/terminal/versions.h"
 #include "tools/terminal/waiting.h"
 
 int main(int argc, char** argv) {
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
       "dgsam-run"};
   app.require_subcommand(1);
   app.fallthrough(false);
+  app.set_version_flag("--version", dgsam::version_line(), "Print version and git revision");
   dgsam::add_train_command(app);
   dgsam::add_eval_command(app);
   dgsam::add_predict_command(app);
@@ -42,6 +44,7 @@ int main(int argc, char** argv) {
   dgsam::add_ablate_command(app);
   dgsam::add_toy_command(app);
 #endif
+  dgsam::add_manual_command(app);
   try {
     app.parse(argc, argv);
     return 0;

@@ -16,5 +16,7 @@ void add_data_make_command(CLI::App& data);
 void add_weights_command(CLI::App& app);
 void add_gradcheck_command(CLI::App& app);
 void add_info_command(CLI::App& app);
+/// Last: what it writes is about the commands added before, and the application must outlive it.
+void add_manual_command(CLI::App& app);
 
 }  // namespace dgsam

@@ -37,6 +37,13 @@ std::vector<std::pair<std::string, std::string>> versions() {
           {"cli", std::string("CLI11 ") + CLI11_VERSION}};
 }
 
+std::string release_version() { return DGSAM_VERSION; }
+
+std::string version_line() {
+  const std::string revision = DGSAM_REVISION;
+  return "dgsam-run " + release_version() + (revision == "unknown" ? "" : " (git " + revision + ")");
+}
+
 std::string cpu_name() {
   const std::string name = field("/proc/cpuinfo", "model name");
   return name.empty() ? "unknown processor" : name;

@@ -9,6 +9,10 @@ namespace dgsam {
 
 /// Pairs of name and value: dgsam, revision, compiler, ...
 std::vector<std::pair<std::string, std::string>> versions();
+/// "0.2.0", of CMakeLists.txt.
+std::string release_version();
+/// "dgsam-run 0.2.0 (git 1a2b3c4)"; without the bracket where the sources were no git repository.
+std::string version_line();
 /// The processor's name as the operating system gives it.
 std::string cpu_name();
 /// The vector extensions that the kernels can use here: "avx2 avx512f avx512_bf16".
