@@ -47,6 +47,11 @@ template <class M>
 struct Columns {
   M matrix;
 };
+// Before version 17, clang deduces nothing for aggregates.
+template <class M>
+Rows(M) -> Rows<M>;
+template <class M>
+Columns(M) -> Columns<M>;
 
 /// Register tile: kRows rows of A by one 64-byte vector of B. 6 accumulators cover the latency of a fused multiply-add
 /// with 64-byte registers; with 32-byte registers they are 12 of 16.

@@ -21,18 +21,18 @@ struct Patches {
     std::int64_t n, h, w;
 
     Run<T> run(std::int64_t column) const {
-      const ImageExtent& image = patches->image;
-      const std::int64_t c = column % image.channels, tap = column / image.channels;
+      const ImageExtent& source = patches->image;
+      const std::int64_t c = column % source.channels, tap = column / source.channels;
       const std::int64_t s = tap % patches->window_width;
       const std::int64_t row = h + patches->direction * (tap / patches->window_width);
       const std::int64_t col = w + patches->direction * s;
-      if (row < 0 || row >= image.height || col < 0 || col >= image.width) return {nullptr, image.channels - c};
-      std::int64_t length = image.run(c);
+      if (row < 0 || row >= source.height || col < 0 || col >= source.width) return {nullptr, source.channels - c};
+      std::int64_t length = source.run(c);
       // A dense row of pixels goes on from tap to tap: what keeps the three channels of the first layer fast.
-      if (patches->direction == 1 && !image.blocked) {
-        length += (std::min(patches->window_width - s, image.width - col) - 1) * image.channels;
+      if (patches->direction == 1 && !source.blocked) {
+        length += (std::min(patches->window_width - s, source.width - col) - 1) * source.channels;
       }
-      return {patches->data + image.offset(n, row, col, c), length};
+      return {patches->data + source.offset(n, row, col, c), length};
     }
   };
 
