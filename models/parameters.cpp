@@ -61,18 +61,21 @@ std::vector<T> from_torch(std::vector<T> values, const Shape& shape) {
 // --- what a file should hold -------------------------------------------------------------------------------------
 
 /// A tensor of the model, and where its values are.
+template <class View>
 struct Target {
   std::string name;
-  Tensor tensor;
+  View tensor;
 
   std::vector<std::int64_t> shape() const { return torch_shape(tensor.shape()); }
 };
 
-std::vector<Target> targets_of(const Graph& graph, const FlatVector& theta, const FlatVector& statistics) {
+/// Of vectors to be read, which are const, or to be written.
+template <class Vector>
+auto targets_of(const Graph& graph, Vector& theta, Vector& statistics) {
   require(theta.layout() == *graph.theta_layout() && statistics.layout() == *graph.statistic_layout(),
           "the parameter vector belongs to another network");
-  std::vector<Target> targets;
-  for (const FlatVector* vector : {&theta, &statistics}) {
+  std::vector<Target<decltype(theta.all())>> targets;
+  for (Vector* vector : {&theta, &statistics}) {
     for (const FlatLayout::Segment& segment : vector->layout().segments()) {
       targets.push_back({segment.name, vector->segment(segment)});
     }
@@ -188,7 +191,7 @@ void require_match(const TensorFile& file, const Graph& graph, const std::set<st
 
 // --- initial values ----------------------------------------------------------------------------------------------
 
-void initialise(const Graph& graph, Backend& backend, const FlatVector& theta, std::uint64_t seed) {
+void initialise(const Graph& graph, Backend& backend, FlatVector& theta, std::uint64_t seed) {
   require(theta.layout() == *graph.theta_layout(), "the parameter vector belongs to another network");
   const auto& segments = theta.layout().segments();
   with_master(theta.dtype(), "initialise", [&]<class T>() {
@@ -214,7 +217,7 @@ void initialise(const Graph& graph, Backend& backend, const FlatVector& theta, s
   });
 }
 
-void initialise_statistics(const Graph& graph, Backend& backend, const FlatVector& statistics) {
+void initialise_statistics(const Graph& graph, Backend& backend, FlatVector& statistics) {
   require(statistics.layout() == *graph.statistic_layout(), "the statistics belong to another network");
   const auto& segments = statistics.layout().segments();
   for (std::size_t i = 0; i < segments.size(); ++i) {
@@ -224,11 +227,11 @@ void initialise_statistics(const Graph& graph, Backend& backend, const FlatVecto
 
 // --- files -------------------------------------------------------------------------------------------------------
 
-LoadReport load_weights(const std::string& path, const Graph& graph, Backend& backend, const FlatVector& theta,
-                        const FlatVector& statistics) {
+LoadReport load_weights(const std::string& path, const Graph& graph, Backend& backend, FlatVector& theta,
+                        FlatVector& statistics) {
   const std::unique_ptr<TensorFile> opened = open_tensor_file(path);
   const TensorFile& file = *opened;
-  const std::vector<Target> targets = targets_of(graph, theta, statistics);
+  const std::vector<Target<Tensor>> targets = targets_of(graph, theta, statistics);
   const Head head = head_of(graph);
   LoadReport report{.head_reinitialised = false, .notes = file.notes()};
   if (const std::string known = known_weights_note(file); !known.empty()) report.notes.push_back(known);
@@ -241,7 +244,7 @@ LoadReport load_weights(const std::string& path, const Graph& graph, Backend& ba
   require_match(file, graph, skipped);
   std::string not_finite;  // the first tensor's name and how many of its values
   std::size_t tensors_not_finite = 0;
-  for (const Target& target : targets) {
+  for (const Target<Tensor>& target : targets) {
     if (skipped.contains(target.name)) continue;
     with_master(target.tensor.dtype(), "load_weights", [&]<class T>() {
       const std::vector<T> values = from_torch(file.read_as<T>(target.name), target.tensor.shape());
@@ -286,7 +289,7 @@ std::optional<ModelSpec> recognise_model(const TensorFile& file) {
 void save_weights(const std::string& path, const Graph& graph, Backend& backend, const FlatVector& theta,
                   const FlatVector& statistics, const std::map<std::string, std::string>& metadata) {
   std::vector<NamedTensor> tensors;
-  for (const Target& target : targets_of(graph, theta, statistics)) {
+  for (const Target<ConstTensor>& target : targets_of(graph, theta, statistics)) {
     with_master(target.tensor.dtype(), "save_weights", [&]<class T>() {
       std::vector<T> values(static_cast<std::size_t>(target.tensor.elements()));
       backend.download(values.data(), target.tensor);

@@ -20,9 +20,9 @@ namespace dgsam {
 
 /// PyTorch's default initialisation, as each parameter's Init says. A tensor's values depend on the seed and its name
 /// alone.
-void initialise(const Graph& graph, Backend& backend, const FlatVector& theta, std::uint64_t seed);
+void initialise(const Graph& graph, Backend& backend, FlatVector& theta, std::uint64_t seed);
 /// Running means 0, running variances 1.
-void initialise_statistics(const Graph& graph, Backend& backend, const FlatVector& statistics);
+void initialise_statistics(const Graph& graph, Backend& backend, FlatVector& statistics);
 
 struct LoadReport {
   bool head_reinitialised = false;
@@ -34,8 +34,8 @@ struct LoadReport {
 /// keeps the head it has and the report says so. `num_batches_tracked` is ignored. Any other tensor that is missing,
 /// extra or of another shape is an Error that lists the first of both sides and names the model that the file does fit;
 /// theta and statistics are then unchanged. Values that are not finite are loaded, and the report names them.
-LoadReport load_weights(const std::string& path, const Graph& graph, Backend& backend, const FlatVector& theta,
-                        const FlatVector& statistics);
+LoadReport load_weights(const std::string& path, const Graph& graph, Backend& backend, FlatVector& theta,
+                        FlatVector& statistics);
 
 /// The model whose tensors these are, with its classes (0 when the file has no head) and image channels; nothing when
 /// they are none of ours.

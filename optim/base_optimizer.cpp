@@ -17,10 +17,10 @@ class Adam : public BaseOptimizer {
         m_(backend, theta.shared_layout(), theta.dtype()),
         v_(backend, theta.shared_layout(), theta.dtype()) {}
 
-  void update(const FlatVector& theta, const FlatVector& gradient, double scale) override {
+  void update(FlatVector& theta, const FlatVector& gradient, double scale) override {
     backend().adam(theta.all(), gradient.all(), scale, m_.all(), v_.all(), scalars(), spec_);
   }
-  std::vector<State> state() const override { return {{"adam.m", &m_}, {"adam.v", &v_}}; }
+  std::vector<State> state() override { return {{"adam.m", &m_}, {"adam.v", &v_}}; }
 
  private:
   AdamSpec spec_;
@@ -34,16 +34,16 @@ class Sgd : public BaseOptimizer {
     if (options.momentum != 0) velocity_ = FlatVector(backend, theta.shared_layout(), theta.dtype());
   }
 
-  void update(const FlatVector& theta, const FlatVector& gradient, double scale) override {
+  void update(FlatVector& theta, const FlatVector& gradient, double scale) override {
     backend().sgd(theta.all(), gradient.all(), scale, velocity(), scalars(), spec_);
   }
-  std::vector<State> state() const override {
+  std::vector<State> state() override {
     if (spec_.momentum == 0) return {};
     return {{"sgd.velocity", &velocity_}};
   }
 
  private:
-  Tensor velocity() const { return spec_.momentum == 0 ? Tensor{} : velocity_.all(); }
+  Tensor velocity() { return spec_.momentum == 0 ? Tensor{} : velocity_.all(); }
 
   SgdSpec spec_;
   FlatVector velocity_;  ///< empty without momentum
@@ -63,7 +63,7 @@ void BaseOptimizer::begin_update() {
   backend_->upload(scalars(), values.data());
 }
 
-Tensor BaseOptimizer::scalars() const { return {scalars_.data(), {DType::f64, {kOptimizerScalars}, Layout::dense}}; }
+Tensor BaseOptimizer::scalars() { return {scalars_.data(), {DType::f64, {kOptimizerScalars}, Layout::dense}}; }
 
 std::unique_ptr<BaseOptimizer> make_base_optimizer(Backend& backend, const FlatVector& theta,
                                                    const OptimizerOptions& options) {

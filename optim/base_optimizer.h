@@ -25,7 +25,7 @@ class BaseOptimizer {
   /// A vector that a checkpoint has to keep, under its name ("adam.m").
   struct State {
     std::string name;
-    const FlatVector* vector;
+    FlatVector* vector;
   };
 
   BaseOptimizer(Backend& backend, const OptimizerOptions& options);
@@ -34,10 +34,10 @@ class BaseOptimizer {
   /// Counts an update and hands its learning rate and bias corrections to the device. Once before each update().
   void begin_update();
   /// theta <- theta updated by scale·gradient. Queues work on the device only.
-  virtual void update(const FlatVector& theta, const FlatVector& gradient, double scale) = 0;
+  virtual void update(FlatVector& theta, const FlatVector& gradient, double scale) = 0;
 
   /// All vectors of the state, in a fixed order. They start at zero.
-  virtual std::vector<State> state() const = 0;
+  virtual std::vector<State> state() = 0;
   /// t of the bias corrections: begun updates. To be restored together with state().
   std::int64_t updates() const { return updates_; }
   void set_updates(std::int64_t updates) { updates_ = updates; }
@@ -46,7 +46,7 @@ class BaseOptimizer {
   Backend& backend() const { return *backend_; }
   const OptimizerOptions& options() const { return options_; }
   /// f64[kOptimizerScalars] of the update that was begun last.
-  Tensor scalars() const;
+  Tensor scalars();
 
  private:
   Backend* backend_;

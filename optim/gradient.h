@@ -24,10 +24,10 @@ class Gradient {
 
   /// One pass: g = ∇L(theta) and loss = L(theta), L the mean loss of batch j. `g` has theta's layout and type and is
   /// another vector; `loss` is a device scalar of the same type, shape [].
-  virtual void of_batch(int j, const FlatVector& theta, const FlatVector& g, const Tensor& loss) = 0;
+  virtual void of_batch(int j, const FlatVector& theta, FlatVector& g, Tensor loss) = 0;
 
   /// The same for the mean over all S batches: g = 1/S Σ_j ∇L_j(theta), loss = 1/S Σ_j L_j(theta).
-  virtual void of_mean(const FlatVector& theta, const FlatVector& g, const Tensor& loss) = 0;
+  virtual void of_mean(const FlatVector& theta, FlatVector& g, Tensor loss) = 0;
 };
 
 }  // namespace dgsam

@@ -12,7 +12,7 @@ bool has_smaller_loss(const SwadState::Segment& a, const SwadState::Segment& b) 
 
 }  // namespace
 
-void add_to_mean(Backend& backend, const FlatVector& vector, std::int64_t count, const FlatVector& mean) {
+void add_to_mean(Backend& backend, const FlatVector& vector, std::int64_t count, FlatVector& mean) {
   const double weight = 1 / static_cast<double>(count + 1);
   backend.axpby(weight, vector.all(), 1 - weight, mean.all());
 }
@@ -86,7 +86,7 @@ const FlatVector& Swad::finish() {
   return average_;
 }
 
-std::vector<Swad::NamedVector> Swad::vectors() const {
+std::vector<Swad::NamedVector> Swad::vectors() {
   std::vector<NamedVector> vectors{{"swad.segment", &segment_}, {"swad.average", &average_}};
   for (std::size_t i = 0; i < kept_.size(); ++i) vectors.push_back({"swad.kept." + std::to_string(i), &kept_[i]});
   return vectors;
@@ -96,7 +96,7 @@ double Swad::smallest_loss() const {
   return std::min_element(state_.kept.begin(), state_.kept.end(), has_smaller_loss)->loss;
 }
 
-const FlatVector& Swad::weights(std::size_t i) const {
+FlatVector& Swad::weights(std::size_t i) {
   return kept_[(static_cast<std::size_t>(state_.ended) - state_.kept.size() + i) % kTolerance];
 }
 

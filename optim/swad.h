@@ -34,7 +34,7 @@ struct SwadState {
 };
 
 /// mean <- the mean of count + 1 vectors, when it was that of `count`. What it held before the first one is gone.
-void add_to_mean(Backend& backend, const FlatVector& vector, std::int64_t count, const FlatVector& mean);
+void add_to_mean(Backend& backend, const FlatVector& vector, std::int64_t count, FlatVector& mean);
 
 class Swad {
  public:
@@ -43,7 +43,7 @@ class Swad {
 
   struct NamedVector {
     std::string name;
-    const FlatVector* vector;
+    FlatVector* vector;
   };
 
   /// Makes kTolerance + 2 vectors like theta on the device: there they cost no transfers, and are saved like all
@@ -65,13 +65,13 @@ class Swad {
   /// What a run that is resumed needs: state() for restore(), and the values of the vectors, in a fixed order.
   const SwadState& state() const { return state_; }
   void restore(const SwadState& state) { state_ = state; }
-  std::vector<NamedVector> vectors() const;
+  std::vector<NamedVector> vectors();
 
  private:
   void look_for_convergence();
   double smallest_loss() const;
   /// The weights of kept segment `i`.
-  const FlatVector& weights(std::size_t i) const;
+  FlatVector& weights(std::size_t i);
   void take_in(std::size_t i);
 
   Backend* backend_;

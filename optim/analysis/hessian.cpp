@@ -43,7 +43,7 @@ HessianProduct::HessianProduct(Backend& backend, Loss& loss, const FlatVector& t
   require(std::isfinite(step) && step > 0, "the step ", step, " of Hessian products is not a positive number");
 }
 
-void HessianProduct::with_step(double step, const FlatVector& v, const FlatVector& out) {
+void HessianProduct::with_step(double step, const FlatVector& v, FlatVector& out) {
   vectors_.copy(theta_, point_);
   vectors_.add(step, v, point_);
   loss_.gradient(point_, out);
@@ -53,8 +53,8 @@ void HessianProduct::with_step(double step, const FlatVector& v, const FlatVecto
   vectors_.backend().axpby(-0.5 / step, back_.all(), 0.5 / step, out.all());
 }
 
-double HessianProduct::with_error(const FlatVector& v, const FlatVector& out) {
-  const FlatVector coarse = vectors_.make();
+double HessianProduct::with_error(const FlatVector& v, FlatVector& out) {
+  FlatVector coarse = vectors_.make();
   with_step(2 * step_, v, coarse);
   with_step(step_, v, out);
   vectors_.add(-1, out, coarse);
@@ -69,7 +69,7 @@ std::vector<Eigenvalue> largest_eigenvalues(HessianProduct& hessian, const Lancz
   basis.push_back(vectors.make());
   vectors.draw_direction(RandomStream(options.seed, "lanczos"), basis[0]);
   const std::int64_t parameters = basis[0].layout().parameters();
-  const FlatVector product = vectors.make();
+  FlatVector product = vectors.make();
 
   std::vector<double> alpha, beta;
   SymmetricEigen ritz;
@@ -113,7 +113,7 @@ std::vector<Eigenvalue> largest_eigenvalues(HessianProduct& hessian, const Lancz
 Trace hessian_trace(HessianProduct& hessian, int samples, std::uint64_t seed) {
   require(samples >= 1, "the trace takes 1 or more samples, not ", samples);
   const Vectors& vectors = hessian.vectors();
-  const FlatVector signs = vectors.make(), product = vectors.make();
+  FlatVector signs = vectors.make(), product = vectors.make();
   const auto parameters = static_cast<double>(signs.layout().parameters());
   double sum = 0, squares = 0;
   std::vector<double> estimates;

@@ -18,10 +18,10 @@ class HessianProduct {
 
   /// out = (∇L(θ + h v) - ∇L(θ - h v)) / 2h, for v of length 1. The error is h²/6 times the third derivative along v
   /// plus the rounding of gradients over h.
-  void operator()(const FlatVector& v, const FlatVector& out) { with_step(step_, v, out); }
+  void operator()(const FlatVector& v, FlatVector& out) { with_step(step_, v, out); }
   /// The same, and an estimate of its error: ‖H v by step h - H v by step 2h‖. That is about three times what the third
   /// derivative does, or about what rounding does if that is more.
-  double with_error(const FlatVector& v, const FlatVector& out);
+  double with_error(const FlatVector& v, FlatVector& out);
 
   const Vectors& vectors() const { return vectors_; }
   double step() const { return step_; }
@@ -31,7 +31,7 @@ class HessianProduct {
   static double default_step(DType dtype) { return dtype == DType::f64 ? 1e-8 : 1e-2; }
 
  private:
-  void with_step(double step, const FlatVector& v, const FlatVector& out);
+  void with_step(double step, const FlatVector& v, FlatVector& out);
 
   Vectors vectors_;
   Loss& loss_;

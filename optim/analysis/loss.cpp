@@ -16,7 +16,7 @@ double MeanLoss::loss(const FlatVector& theta) {
   return sum / static_cast<double>(losses_.size());
 }
 
-void MeanLoss::gradient(const FlatVector& theta, const FlatVector& g) {
+void MeanLoss::gradient(const FlatVector& theta, FlatVector& g) {
   if (!part_.data()) part_ = FlatVector(*backend_, g.shared_layout(), g.dtype());
   double keep = 0;
   for (Loss* const loss : losses_) {

@@ -15,7 +15,7 @@ class Loss {
   /// L(theta).
   virtual double loss(const FlatVector& theta) = 0;
   /// g = ∇L(theta). `g` has theta's layout and type and is another vector.
-  virtual void gradient(const FlatVector& theta, const FlatVector& g) = 0;
+  virtual void gradient(const FlatVector& theta, FlatVector& g) = 0;
 };
 
 /// 1/S Σ L_i, the total loss of S domains.
@@ -24,7 +24,7 @@ class MeanLoss final : public Loss {
   /// The losses and the backend must outlive this object. Throws Error without losses.
   MeanLoss(Backend& backend, std::vector<Loss*> losses);
   double loss(const FlatVector& theta) override;
-  void gradient(const FlatVector& theta, const FlatVector& g) override;
+  void gradient(const FlatVector& theta, FlatVector& g) override;
 
  private:
   Backend* backend_;

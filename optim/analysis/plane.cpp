@@ -13,7 +13,7 @@ namespace {
 constexpr double kOnLine = 1e-4;
 
 /// Of one segment, whatever its type.
-std::vector<double> downloaded(Backend& backend, const Tensor& tensor) {
+std::vector<double> downloaded(Backend& backend, ConstTensor tensor) {
   std::vector<double> values(static_cast<std::size_t>(tensor.elements()));
   if (tensor.dtype() == DType::f64) {
     backend.download(values.data(), tensor);
@@ -25,7 +25,7 @@ std::vector<double> downloaded(Backend& backend, const Tensor& tensor) {
   return values;
 }
 
-void upload(Backend& backend, const Tensor& tensor, const std::vector<double>& values) {
+void upload(Backend& backend, Tensor tensor, const std::vector<double>& values) {
   if (tensor.dtype() == DType::f64) return backend.upload(tensor, values.data());
   const std::vector<float> single(values.begin(), values.end());
   backend.upload(tensor, single.data());
@@ -52,7 +52,7 @@ FlatVector random_direction(const Vectors& vectors, const FlatVector& theta, std
 
 }  // namespace
 
-void draw_filter_normalised(const Vectors& vectors, RandomStream random, const FlatVector& theta, const FlatVector& d) {
+void draw_filter_normalised(const Vectors& vectors, RandomStream random, const FlatVector& theta, FlatVector& d) {
   Backend& backend = vectors.backend();
   backend.zero(d.all());
   bool any = false;
@@ -114,7 +114,7 @@ Plane Plane::through(Backend& backend, const FlatVector& a, const FlatVector& b,
   return {std::move(vectors), a, std::move(u), std::move(v), {{0, 0}, {ab, 0}, {along, across}}};
 }
 
-void Plane::move_to(PlanePoint at, const FlatVector& out) const {
+void Plane::move_to(PlanePoint at, FlatVector& out) const {
   vectors_.copy(*origin_, out);
   if (at.x != 0) vectors_.add(at.x, u_, out);
   if (at.y != 0) vectors_.add(at.y, v_, out);
@@ -123,7 +123,7 @@ void Plane::move_to(PlanePoint at, const FlatVector& out) const {
 std::vector<Surface> surfaces(const Plane& plane, std::span<const double> x, std::span<const double> y,
                               std::span<Loss* const> losses, const std::function<void()>& done) {
   std::vector<Surface> surfaces(losses.size(), Surface(y.size(), std::vector<double>(x.size())));
-  const FlatVector point = plane.vectors().make();
+  FlatVector point = plane.vectors().make();
   for (std::size_t j = 0; j < y.size(); ++j) {
     for (std::size_t i = 0; i < x.size(); ++i) {
       plane.move_to({x[i], y[j]}, point);

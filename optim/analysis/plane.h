@@ -15,7 +15,7 @@ namespace dgsam {
 /// 2018):  d_f = ‖θ_f‖ z_f/‖z_f‖,  z_f standard normal.  A filter is one output of a convolution or of a linear layer.
 /// Biases and the parameters of normalisation are left as they are, as in the paper: their part of d is 0. Throws
 /// Error when that leaves nothing.
-void draw_filter_normalised(const Vectors& vectors, RandomStream random, const FlatVector& theta, const FlatVector& d);
+void draw_filter_normalised(const Vectors& vectors, RandomStream random, const FlatVector& theta, FlatVector& d);
 
 /// Coordinates in a plane.
 struct PlanePoint {
@@ -42,7 +42,7 @@ class Plane {
   const std::vector<PlanePoint>& points() const { return points_; }
   const Vectors& vectors() const { return vectors_; }
   /// out = the point with these coordinates. At (0, 0) it is the origin to the bit.
-  void move_to(PlanePoint at, const FlatVector& out) const;
+  void move_to(PlanePoint at, FlatVector& out) const;
 
  private:
   Plane(Vectors vectors, const FlatVector& origin, FlatVector u, FlatVector v, std::vector<PlanePoint> points);

@@ -24,16 +24,16 @@ double Vectors::dot(const FlatVector& x, const FlatVector& y) const {
   return downloaded();
 }
 
-void Vectors::add(double alpha, const FlatVector& x, const FlatVector& y) const {
+void Vectors::add(double alpha, const FlatVector& x, FlatVector& y) const {
   backend_->axpby(alpha, x.all(), 1, y.all());
 }
 
-void Vectors::scale(double alpha, const FlatVector& x) const { backend_->axpby(0, zeros_.all(), alpha, x.all()); }
+void Vectors::scale(double alpha, FlatVector& x) const { backend_->axpby(0, zeros_.all(), alpha, x.all()); }
 
-void Vectors::copy(const FlatVector& from, const FlatVector& to) const { backend_->copy(from.all(), to.all()); }
+void Vectors::copy(const FlatVector& from, FlatVector& to) const { backend_->copy(from.all(), to.all()); }
 
 template <class Draw>
-void Vectors::fill(const FlatVector& x, const Draw& draw) const {
+void Vectors::fill(FlatVector& x, const Draw& draw) const {
   std::vector<double> values;
   std::vector<float> single;
   for (const FlatLayout::Segment& segment : x.layout().segments()) {
@@ -46,12 +46,12 @@ void Vectors::fill(const FlatVector& x, const Draw& draw) const {
   }
 }
 
-void Vectors::draw_direction(RandomStream random, const FlatVector& x) const {
+void Vectors::draw_direction(RandomStream random, FlatVector& x) const {
   fill(x, [&] { return random.normal(); });
   scale(1 / norm(x), x);
 }
 
-void Vectors::draw_signs(RandomStream random, const FlatVector& x) const {
+void Vectors::draw_signs(RandomStream random, FlatVector& x) const {
   const double size = 1 / std::sqrt(static_cast<double>(x.layout().parameters()));
   fill(x, [&] { return random.next_u32() & 1 ? size : -size; });
 }

@@ -20,20 +20,20 @@ class Vectors {
   /// ⟨x,y⟩.
   double dot(const FlatVector& x, const FlatVector& y) const;
   /// y += alpha x
-  void add(double alpha, const FlatVector& x, const FlatVector& y) const;
+  void add(double alpha, const FlatVector& x, FlatVector& y) const;
   /// x *= alpha
-  void scale(double alpha, const FlatVector& x) const;
-  void copy(const FlatVector& from, const FlatVector& to) const;
+  void scale(double alpha, FlatVector& x) const;
+  void copy(const FlatVector& from, FlatVector& to) const;
 
   /// x is uniform over the directions, of length 1.
-  void draw_direction(RandomStream random, const FlatVector& x) const;
+  void draw_direction(RandomStream random, FlatVector& x) const;
   /// Every parameter is +1/√P or -1/√P (Rademacher), P of them: length 1 too.
-  void draw_signs(RandomStream random, const FlatVector& x) const;
+  void draw_signs(RandomStream random, FlatVector& x) const;
 
  private:
   /// Uploads draw() for every parameter; the gaps stay zero.
   template <class Draw>
-  void fill(const FlatVector& x, const Draw& draw) const;
+  void fill(FlatVector& x, const Draw& draw) const;
 
   /// What an operation wrote into scalar_.
   double downloaded() const;
@@ -41,7 +41,7 @@ class Vectors {
 
   Backend* backend_;
   FlatVector zeros_;
-  Buffer scalar_;
+  mutable Buffer scalar_;  ///< what a sum is written to on its way to the host
 };
 
 }  // namespace dgsam

@@ -46,7 +46,7 @@ class Ascent {
   Backend& backend() const { return vectors_.backend(); }
 
   double one_step(double radius) {
-    const Buffer buffer(backend(), sizeof(double));
+    Buffer buffer(backend(), sizeof(double));
     const Tensor norm{buffer.data(), {DType::f64, {}, Layout::dense}};
     backend().norm(first_.all(), norm);
     backend().ascend(theta_.all(), first_.all(), norm, radius, 0, point_.all());
