@@ -52,7 +52,7 @@ class ImageStore {
   virtual void add(int width, int height, const std::uint8_t* rgb) = 0;
   /// Queues what writes out[n] = ((pixel / 255) - mean) / std by recipes[n], for all recipes. out [N, size, size, C]
   /// dense, f32, f64 or bf16, C of 1 to 3: the first of red, green, blue. N is the number of recipes.
-  virtual void make(std::span<const ImageRecipe> recipes, const Tensor& out) = 0;
+  virtual void make(std::span<const ImageRecipe> recipes, Tensor out) = 0;
 };
 
 }  // namespace dgsam

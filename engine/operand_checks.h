@@ -9,9 +9,8 @@
 
 namespace dgsam {
 
-inline void check_fold_batch_norm(const char* op, const Tensor& w, const Tensor& gamma, const Tensor& beta,
-                                  const Tensor& mean, const Tensor& var, const Tensor& folded_w,
-                                  const Tensor& folded_b) {
+inline void check_fold_batch_norm(const char* op, ConstTensor w, ConstTensor gamma, ConstTensor beta, ConstTensor mean,
+                                  ConstTensor var, ConstTensor folded_w, ConstTensor folded_b) {
   const Type vector{w.dtype(), {w.shape()[0]}};
   check(op, "gamma", gamma, vector);
   check(op, "beta", beta, vector);
@@ -21,9 +20,9 @@ inline void check_fold_batch_norm(const char* op, const Tensor& w, const Tensor&
   check(op, "folded_b", folded_b, vector);
 }
 
-inline void check_fold_batch_norm_grad(const char* op, const Tensor& w, const Tensor& gamma, const Tensor& mean,
-                                       const Tensor& var, const Tensor& dfw, const Tensor& dfb, const Tensor& dw,
-                                       const Tensor& dgamma, const Tensor& dbeta) {
+inline void check_fold_batch_norm_grad(const char* op, ConstTensor w, ConstTensor gamma, ConstTensor mean,
+                                       ConstTensor var, ConstTensor dfw, ConstTensor dfb, ConstTensor dw,
+                                       ConstTensor dgamma, ConstTensor dbeta) {
   const Type vector{w.dtype(), {w.shape()[0]}};
   check(op, "gamma", gamma, vector);
   check(op, "mean", mean, vector);
@@ -36,14 +35,16 @@ inline void check_fold_batch_norm_grad(const char* op, const Tensor& w, const Te
 }
 
 /// x is an image already.
-inline void check_batch_norm(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                             const Tensor& running_mean, const Tensor& running_var, const Tensor& counters,
-                             const Tensor& y, const Tensor& mean, const Tensor& invstd) {
+inline void check_batch_norm(const char* op, ConstTensor x, ConstTensor gamma, ConstTensor beta,
+                             ConstTensor running_mean, ConstTensor running_var, ConstTensor counters, ConstTensor y,
+                             ConstTensor mean, ConstTensor invstd, RunningStatistics running) {
   const Type vector{master_of(x.dtype()), {x.shape()[3]}};
   check(op, "gamma", gamma, vector);
   check(op, "beta", beta, vector);
-  check(op, "running_mean", running_mean, vector);
-  check(op, "running_var", running_var, vector);
+  if (running != RunningStatistics::never) {
+    check(op, "running_mean", running_mean, vector);
+    check(op, "running_var", running_var, vector);
+  }
   check(op, "counters", counters, {DType::i64, {kStepCounters}});
   check(op, "y", y, x.type);
   check(op, "mean", mean, vector);
@@ -51,9 +52,9 @@ inline void check_batch_norm(const char* op, const Tensor& x, const Tensor& gamm
 }
 
 /// x is an image already.
-inline void check_batch_norm_grad(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& mean,
-                                  const Tensor& invstd, const Tensor& dy, const Tensor& dx, const Tensor& dgamma,
-                                  const Tensor& dbeta) {
+inline void check_batch_norm_grad(const char* op, ConstTensor x, ConstTensor gamma, ConstTensor mean,
+                                  ConstTensor invstd, ConstTensor dy, ConstTensor dx, ConstTensor dgamma,
+                                  ConstTensor dbeta) {
   const Type vector{master_of(x.dtype()), {x.shape()[3]}};
   check(op, "gamma", gamma, vector);
   check(op, "mean", mean, vector);
@@ -65,8 +66,8 @@ inline void check_batch_norm_grad(const char* op, const Tensor& x, const Tensor&
 }
 
 /// What both directions rely on. x is an image already.
-inline void check_group_norm(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& mean,
-                             const Tensor& invstd, int groups) {
+inline void check_group_norm(const char* op, ConstTensor x, ConstTensor gamma, ConstTensor mean, ConstTensor invstd,
+                             int groups) {
   const DType master = master_of(x.dtype());
   const std::int64_t images = x.shape()[0], channels = x.shape()[3];
   require(groups > 0 && channels % groups == 0, op, ": ", channels, " channels do not make ", groups, " equal groups");
@@ -75,33 +76,32 @@ inline void check_group_norm(const char* op, const Tensor& x, const Tensor& gamm
   check(op, "invstd", invstd, {master, {images, groups}});
 }
 
-inline void check_ascend(const Tensor& theta, const Tensor& g, const Tensor& norm, const Tensor& out) {
+inline void check_ascend(ConstTensor theta, ConstTensor g, ConstTensor norm, ConstTensor out) {
   check("ascend", "g", g, theta.type);
   check("ascend", "norm", norm, {DType::f64, {}});
   check("ascend", "out", out, theta.type);
 }
 
-inline void check_dot_product(const Tensor& x, const Tensor& y, const Tensor& out) {
+inline void check_dot_product(ConstTensor x, ConstTensor y, ConstTensor out) {
   check("dot_product", "y", y, x.type);
   check("dot_product", "out", out, {DType::f64, {}});
 }
 
-inline void check_reject(const Tensor& x, const Tensor& y, const Tensor& dot, const Tensor& norm, const Tensor& out) {
+inline void check_reject(ConstTensor x, ConstTensor y, ConstTensor dot, ConstTensor norm, ConstTensor out) {
   check("reject", "y", y, x.type);
   check("reject", "dot", dot, {DType::f64, {}});
   check("reject", "norm", norm, {DType::f64, {}});
   check("reject", "out", out, x.type);
 }
 
-inline void check_adam(const Tensor& theta, const Tensor& gradient, const Tensor& m, const Tensor& v,
-                       const Tensor& scalars) {
+inline void check_adam(ConstTensor theta, ConstTensor gradient, ConstTensor m, ConstTensor v, ConstTensor scalars) {
   check("adam", "gradient", gradient, theta.type);
   check("adam", "m", m, theta.type);
   check("adam", "v", v, theta.type);
   check("adam", "scalars", scalars, {DType::f64, {kOptimizerScalars}});
 }
 
-inline void check_sgd(const Tensor& theta, const Tensor& gradient, const Tensor& velocity, const Tensor& scalars,
+inline void check_sgd(ConstTensor theta, ConstTensor gradient, ConstTensor velocity, ConstTensor scalars,
                       const SgdSpec& spec) {
   check("sgd", "gradient", gradient, theta.type);
   check_optional("sgd", "velocity", velocity, theta.type);

@@ -15,7 +15,7 @@ namespace dgsam {
 struct ImageBatch {
   const float* pixels = nullptr;  ///< f32 [n,H,W,C] dense in host memory; or null, and
   /// called with a tensor [n,H,W,C] of the activation type, dense, to queue the operations that write it.
-  std::function<void(const Tensor& images)> make = nullptr;
+  std::function<void(Tensor images)> make = nullptr;
   std::span<const std::int32_t> labels = {};  ///< n
 };
 

@@ -50,8 +50,8 @@ class NetworkGradient final : public Gradient {
   int domains() const override { return options_.domains; }
   /// Throws Error when a domain has no staged batch.
   void begin_step(std::int64_t step, std::span<const int> order) override;
-  void of_batch(int j, const FlatVector& theta, const FlatVector& g, const Tensor& loss) override;
-  void of_mean(const FlatVector& theta, const FlatVector& g, const Tensor& loss) override;
+  void of_batch(int j, const FlatVector& theta, FlatVector& g, Tensor loss) override;
+  void of_mean(const FlatVector& theta, FlatVector& g, Tensor loss) override;
 
  private:
   /// The program's inputs for the step's next pass: `count` batches from batch `first` on.

@@ -37,7 +37,7 @@ PendingReport::PendingReport(Backend& backend, int passes, DType dtype)
       losses_(backend.make_read_back(static_cast<std::size_t>(passes) * size_of(dtype))),
       norms_(backend.make_read_back(static_cast<std::size_t>(passes) * size_of(DType::f64))) {}
 
-void PendingReport::start(const Tensor& losses, const Tensor& norms, std::vector<int> batches, std::vector<int> order) {
+void PendingReport::start(ConstTensor losses, ConstTensor norms, std::vector<int> batches, std::vector<int> order) {
   losses_->start(losses);
   norms_->start(norms);
   batches_ = std::move(batches);

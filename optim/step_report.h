@@ -30,7 +30,7 @@ class PendingReport {
 
   /// Queues the copies of `losses`, one of θ's type per pass, and `norms`, one f64 per pass. Pass p worked on batch
   /// batches[p], which is the one of domain order[batches[p]], or on the mean over all (StepReport::kMean).
-  void start(const Tensor& losses, const Tensor& norms, std::vector<int> batches, std::vector<int> order);
+  void start(ConstTensor losses, ConstTensor norms, std::vector<int> batches, std::vector<int> order);
   /// Waits for these copies, not for what was queued later.
   StepReport wait() const;
 

@@ -23,13 +23,13 @@ std::vector<double> widened(const std::vector<std::byte>& bytes) {
   return result;
 }
 
-std::vector<std::byte> bytes_of(Backend& backend, const Tensor& tensor) {
+std::vector<std::byte> bytes_of(Backend& backend, ConstTensor tensor) {
   std::vector<std::byte> bytes(tensor.bytes());
   backend.download(bytes.data(), tensor);
   return bytes;
 }
 
-std::vector<double> values_of(Backend& backend, const Tensor& tensor) {
+std::vector<double> values_of(Backend& backend, ConstTensor tensor) {
   const std::vector<std::byte> bytes = bytes_of(backend, tensor);
   switch (tensor.dtype()) {
     case DType::f32:
@@ -63,7 +63,7 @@ double difference(const std::vector<double>& actual, const std::vector<double>& 
 
 }  // namespace
 
-double CompareBackend::tolerance_of(const Call& call, const Tensor& result, std::int64_t terms) const {
+double CompareBackend::tolerance_of(const Call& call, ConstTensor result, std::int64_t terms) const {
   constexpr double kTf32 = 0x1p-10;
   const double tolerance = tolerance_of(result.dtype(), terms);
   const bool is_product = call.op.starts_with("conv2d") || call.op.starts_with("linear");
@@ -98,15 +98,15 @@ void CompareBackend::intercept(const Call& call) {
   std::map<const void*, Buffer> memory;  // operands that are one on the inner backend are one on the reference
   std::int64_t terms = 1;
   for (const Call::Operand& operand : call.operands) {
-    copies.push_back(operand.own ? Tensor{} : operand.tensor);
-    if (!copies.back()) continue;
+    copies.emplace_back();
+    if (operand.opaque || !operand.tensor) continue;
     terms = std::max(terms, operand.tensor.elements());
     Buffer& buffer = memory[operand.tensor.data];
     if (!buffer.data()) buffer = Buffer(reference_, std::max<std::size_t>(1, operand.tensor.bytes()));
-    copies.back().data = buffer.data();
+    copies.back() = {buffer.data(), operand.tensor.type};
     reference_.upload(copies.back(), bytes_of(inner(), operand.tensor).data());
   }
-  call.run(reference_, copies);
+  call.run_with(reference_, copies);
   call.run_on(inner());
 
   const auto found = worst_.find(call.op);

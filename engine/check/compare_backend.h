@@ -46,7 +46,7 @@ class CompareBackend final : public InterceptingBackend {
  private:
   void intercept(const Call& call) override;
 
-  double tolerance_of(const Call& call, const Tensor& result, std::int64_t terms) const;
+  double tolerance_of(const Call& call, ConstTensor result, std::int64_t terms) const;
 
   Backend& reference_;
   bool tf32_;

@@ -19,11 +19,11 @@ class TraceBackend final : public InterceptingBackend {
     lines_.push_back("allocate " + std::to_string(bytes) + " bytes");
     return InterceptingBackend::allocate(bytes);
   }
-  void upload(const Tensor& to, const void* host) override {
+  void upload(Tensor to, const void* host) override {
     lines_.push_back("upload -> " + to.type.text());
     InterceptingBackend::upload(to, host);
   }
-  void download(void* host, const Tensor& from) override {
+  void download(void* host, ConstTensor from) override {
     lines_.push_back("download " + from.type.text());
     InterceptingBackend::download(host, from);
   }

@@ -33,10 +33,12 @@ class Buffer {
     if (data_) allocator_->deallocate(data_, bytes_);
   }
 
-  void* data() const { return data_; }
+  void* data() { return data_; }
+  const void* data() const { return data_; }
   std::size_t bytes() const { return bytes_; }
   /// The address `offset` bytes in.
-  void* at(std::size_t offset) const { return static_cast<std::byte*>(data_) + offset; }
+  void* at(std::size_t offset) { return static_cast<std::byte*>(data_) + offset; }
+  const void* at(std::size_t offset) const { return static_cast<const std::byte*>(data_) + offset; }
 
   void swap(Buffer& other) noexcept {
     std::swap(allocator_, other.allocator_);

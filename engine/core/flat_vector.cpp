@@ -39,13 +39,4 @@ FlatVector::FlatVector(Allocator& allocator, std::shared_ptr<const FlatLayout> l
   require(dtype == DType::f32 || dtype == DType::f64, "a flat vector holds f32 or f64, not ", name_of(dtype));
 }
 
-Tensor FlatVector::all() const { return {buffer_.data(), {dtype_, {layout_->elements()}, Layout::dense}}; }
-
-Tensor FlatVector::segment(int index) const { return segment(layout_->segments()[static_cast<std::size_t>(index)]); }
-
-Tensor FlatVector::segment(const FlatLayout::Segment& segment) const {
-  return {buffer_.at(static_cast<std::size_t>(segment.offset) * size_of(dtype_)),
-          {dtype_, segment.shape, Layout::dense}};
-}
-
 }  // namespace dgsam

@@ -49,15 +49,30 @@ class FlatVector {
   const FlatLayout& layout() const { return *layout_; }
   const std::shared_ptr<const FlatLayout>& shared_layout() const { return layout_; }
   DType dtype() const { return dtype_; }
-  void* data() const { return buffer_.data(); }
+  void* data() { return buffer_.data(); }
+  const void* data() const { return buffer_.data(); }
   std::size_t bytes() const { return buffer_.bytes(); }
   /// The whole vector as one rank-1 tensor, gaps included.
-  Tensor all() const;
+  Tensor all() { return {buffer_.data(), type()}; }
+  ConstTensor all() const { return {buffer_.data(), type()}; }
   /// One segment under its own shape.
-  Tensor segment(int index) const;
-  Tensor segment(const FlatLayout::Segment& segment) const;
+  Tensor segment(int index) { return segment(segment_at(index)); }
+  ConstTensor segment(int index) const { return segment(segment_at(index)); }
+  Tensor segment(const FlatLayout::Segment& segment) { return {buffer_.at(offset(segment)), type_of(segment)}; }
+  ConstTensor segment(const FlatLayout::Segment& segment) const {
+    return {buffer_.at(offset(segment)), type_of(segment)};
+  }
 
  private:
+  Type type() const { return {dtype_, {layout_->elements()}, Layout::dense}; }
+  Type type_of(const FlatLayout::Segment& segment) const { return {dtype_, segment.shape, Layout::dense}; }
+  const FlatLayout::Segment& segment_at(int index) const {
+    return layout_->segments()[static_cast<std::size_t>(index)];
+  }
+  std::size_t offset(const FlatLayout::Segment& segment) const {  ///< in bytes
+    return static_cast<std::size_t>(segment.offset) * size_of(dtype_);
+  }
+
   Buffer buffer_;
   std::shared_ptr<const FlatLayout> layout_;
   DType dtype_ = DType::f32;

@@ -47,12 +47,12 @@ void with_flags(const Body& body, bool next, Flags... rest) {
 }
 
 /// Throws unless `tensor` is there and has the type that the operation relies on.
-inline void check(std::string_view op, std::string_view operand, const Tensor& tensor, const Type& expected) {
+inline void check(std::string_view op, std::string_view operand, ConstTensor tensor, const Type& expected) {
   require(tensor.data != nullptr || expected.elements() == 0, op, ": ", operand, " is absent; expected ", expected);
   require(tensor.type == expected, op, ": ", operand, " is ", tensor.type, ", expected ", expected);
 }
 /// The same for an operand that may be absent.
-inline void check_optional(std::string_view op, std::string_view operand, const Tensor& tensor, const Type& expected) {
+inline void check_optional(std::string_view op, std::string_view operand, ConstTensor tensor, const Type& expected) {
   if (tensor) check(op, operand, tensor, expected);
 }
 

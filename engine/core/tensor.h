@@ -1,9 +1,10 @@
-// Tensor: what a block of memory means. It owns nothing and is passed by value.
+// Tensor and ConstTensor: what a block of memory means. They own nothing and are passed by value.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <ostream>
+#include <type_traits>
 
 #include "engine/core/check.h"
 #include "engine/core/dtype.h"
@@ -34,8 +35,14 @@ struct Type {
 /// So that an Error's text can name a type without formatting it unless it is thrown.
 inline std::ostream& operator<<(std::ostream& out, const Type& type) { return out << type.text(); }
 
-struct Tensor {
-  void* data = nullptr;
+/// As std::span<T> and std::span<const T>: whoever is given a Tensor may write its elements, whoever is given a
+/// ConstTensor may only read them. The former converts to the latter.
+template <class Data>
+struct TensorView {
+  template <class T>
+  using Element = std::conditional_t<std::is_const_v<Data>, const T, T>;
+
+  Data* data = nullptr;
   Type type;
 
   DType dtype() const { return type.dtype; }
@@ -47,10 +54,14 @@ struct Tensor {
 
   /// The elements as T. Throws when T is not the tensor's element type.
   template <class T>
-  T* as() const {
+  Element<T>* as() const {
     require(dtype() == dtype_of<T>, "a tensor of ", name_of(dtype()), " was read as ", name_of(dtype_of<T>));
-    return static_cast<T*>(data);
+    return static_cast<Element<T>*>(data);
   }
+  operator TensorView<const void>() const requires(!std::is_const_v<Data>) { return {data, type}; }
 };
+
+using Tensor = TensorView<void>;
+using ConstTensor = TensorView<const void>;
 
 }  // namespace dgsam

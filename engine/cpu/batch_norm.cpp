@@ -8,20 +8,19 @@
 namespace dgsam {
 namespace {
 
-bool moves_running_statistics(RunningStatistics running, const Tensor& counters) {
+bool moves_running_statistics(RunningStatistics running, ConstTensor counters) {
   if (running == RunningStatistics::never) return false;
   return running == RunningStatistics::every_pass || counters.as<std::int64_t>()[kCounterPass] == 0;
 }
 
 }  // namespace
 
-void CpuBackend::batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
-                            const Tensor& running_var, const Tensor& counters, const Tensor& y, const Tensor& mean,
-                            const Tensor& invstd, const BatchNormSpec& spec) {
+void CpuBackend::batch_norm(ConstTensor x, ConstTensor gamma, ConstTensor beta, Tensor running_mean, Tensor running_var,
+                            ConstTensor counters, Tensor y, Tensor mean, Tensor invstd, const BatchNormSpec& spec) {
   constexpr const char* kOp = "batch_norm";
   check_image(kOp, "x", x);
   const ChannelView view = channel_view(x);
-  check_batch_norm(kOp, x, gamma, beta, running_mean, running_var, counters, y, mean, invstd);
+  check_batch_norm(kOp, x, gamma, beta, running_mean, running_var, counters, y, mean, invstd, spec.running);
   const std::int64_t channels = view.channels();
   const auto count = static_cast<double>(view.images * view.pixels);
   const bool moves = moves_running_statistics(spec.running, counters);
@@ -59,8 +58,8 @@ void CpuBackend::batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& 
   });
 }
 
-void CpuBackend::batch_norm_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& invstd,
-                                 const Tensor& dy, const Tensor& dx, const Tensor& dgamma, const Tensor& dbeta) {
+void CpuBackend::batch_norm_grad(ConstTensor x, ConstTensor gamma, ConstTensor mean, ConstTensor invstd, ConstTensor dy,
+                                 Tensor dx, Tensor dgamma, Tensor dbeta) {
   constexpr const char* kOp = "batch_norm_grad";
   check_image(kOp, "x", x);
   const ChannelView view = channel_view(x);

@@ -6,8 +6,7 @@
 
 namespace dgsam {
 
-void CpuBackend::bias_relu_grad(const Tensor& dy, const Tensor& dy2, const Tensor& y, const Tensor& dz,
-                                const Tensor& db) {
+void CpuBackend::bias_relu_grad(ConstTensor dy, ConstTensor dy2, ConstTensor y, Tensor dz, Tensor db) {
   constexpr const char* kOp = "bias_relu_grad";
   check_image(kOp, "dy", dy, true);
   check_optional(kOp, "dy2", dy2, dy.type);

@@ -11,7 +11,7 @@ namespace dgsam {
 namespace {
 
 /// Throws unless the three shapes are those of one convolution.
-void check_conv2d(const char* op, const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dSpec& spec) {
+void check_conv2d(const char* op, ConstTensor x, ConstTensor w, ConstTensor y, const Conv2dSpec& spec) {
   check_image(op, "the input image", x);
   check_image(op, "the output image", y);
   const Shape& in = x.shape();
@@ -26,7 +26,7 @@ void check_conv2d(const char* op, const Tensor& x, const Tensor& w, const Tensor
 
 /// patches(x) of a forward convolution.
 template <class T>
-Patches<T> patches_of(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dSpec& spec) {
+Patches<T> patches_of(ConstTensor x, ConstTensor w, ConstTensor y, const Conv2dSpec& spec) {
   return {x.as<T>(), image_of(x), y.shape()[1], y.shape()[2], w.shape()[2], spec.stride, -spec.padding, -spec.padding,
           1};
 }
@@ -44,8 +44,7 @@ void for_each_run(const ImageExtent& image, std::int64_t n, std::int64_t h, std:
 
 }  // namespace
 
-void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
-                        const Conv2dSpec& spec) {
+void CpuBackend::conv2d(ConstTensor x, ConstTensor w, ConstTensor b, ConstTensor z, Tensor y, const Conv2dSpec& spec) {
   check_conv2d("conv2d", x, w, y, spec);
   check("conv2d", "w", w, {x.dtype(), w.shape()});
   check_optional("conv2d", "b", b, {master_of(x.dtype()), {w.shape()[0]}});
@@ -80,7 +79,7 @@ void CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const
   });
 }
 
-void CpuBackend::conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) {
+void CpuBackend::conv2d_data_grad(ConstTensor dy, ConstTensor w, Tensor dx, const Conv2dSpec& spec) {
   check_conv2d("conv2d_data_grad", dx, w, dy, spec);
   check("conv2d_data_grad", "w", w, {dx.dtype(), w.shape()});
   with_type(dx.dtype(), "conv2d_data_grad", [&]<class T>() {
@@ -111,7 +110,7 @@ void CpuBackend::conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tenso
   });
 }
 
-void CpuBackend::conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dSpec& spec) {
+void CpuBackend::conv2d_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw, const Conv2dSpec& spec) {
   check_conv2d("conv2d_weight_grad", x, dw, dy, spec);
   check("conv2d_weight_grad", "dw", dw, {master_of(x.dtype()), dw.shape()});
   with_type(x.dtype(), "conv2d_weight_grad", [&]<class T>() {

@@ -6,7 +6,7 @@
 
 namespace dgsam {
 
-void CpuBackend::dropout(const Tensor& x, const Tensor& counters, const Tensor& y, const DropoutSpec& spec) {
+void CpuBackend::dropout(ConstTensor x, ConstTensor counters, Tensor y, const DropoutSpec& spec) {
   check("dropout", "x", x, {x.dtype(), x.shape(), Layout::dense});
   check("dropout", "y", y, x.type);
   check("dropout", "counters", counters, {DType::i64, {kStepCounters}});

@@ -16,7 +16,7 @@ void convert(int threads, const From* from, To* to, std::int64_t count) {
 
 }  // namespace
 
-void CpuBackend::relu(const Tensor& x, const Tensor& y) {
+void CpuBackend::relu(ConstTensor x, Tensor y) {
   check("relu", "y", y, x.type);
   with_type(x.dtype(), "relu", [&]<class T>() {
     const T* from = x.as<T>();
@@ -26,7 +26,7 @@ void CpuBackend::relu(const Tensor& x, const Tensor& y) {
   });
 }
 
-void CpuBackend::add(const Tensor& a, const Tensor& b, const Tensor& y) {
+void CpuBackend::add(ConstTensor a, ConstTensor b, Tensor y) {
   check("add", "b", b, a.type);
   check("add", "y", y, a.type);
   with_type(a.dtype(), "add", [&]<class T>() {
@@ -38,14 +38,14 @@ void CpuBackend::add(const Tensor& a, const Tensor& b, const Tensor& y) {
   });
 }
 
-void CpuBackend::cast(const Tensor& x, const Tensor& y) {
+void CpuBackend::cast(ConstTensor x, Tensor y) {
   check("cast", "y", y, {y.dtype(), x.shape(), x.type.layout});
   with_type(x.dtype(), "cast", [&]<class From>() {
     with_type(y.dtype(), "cast", [&]<class To>() { convert(threads_, x.as<From>(), y.as<To>(), x.elements()); });
   });
 }
 
-void CpuBackend::fill(const Tensor& x, double value) {
+void CpuBackend::fill(Tensor x, double value) {
   with_type(x.dtype(), "fill", [&]<class T>() {
     const auto filling = static_cast<T>(static_cast<Master<T>>(value));
     T* to = x.as<T>();

@@ -33,13 +33,13 @@ double sum_of_products(const T* x, const T* y, std::int64_t count) {
 
 }  // namespace
 
-void CpuBackend::norm(const Tensor& x, const Tensor& out) {
+void CpuBackend::norm(ConstTensor x, Tensor out) {
   check("norm", "out", out, {DType::f64, {}});
   dot_product(x, x, out);
   *out.as<double>() = std::sqrt(*out.as<double>());
 }
 
-void CpuBackend::dot_product(const Tensor& x, const Tensor& y, const Tensor& out) {
+void CpuBackend::dot_product(ConstTensor x, ConstTensor y, Tensor out) {
   check_dot_product(x, y, out);
   with_master(x.dtype(), "dot_product", [&]<class T>() {
     const T *left = x.as<T>(), *right = y.as<T>();
@@ -54,7 +54,7 @@ void CpuBackend::dot_product(const Tensor& x, const Tensor& y, const Tensor& out
   });
 }
 
-void CpuBackend::axpby(double alpha, const Tensor& x, double beta, const Tensor& y) {
+void CpuBackend::axpby(double alpha, ConstTensor x, double beta, Tensor y) {
   check("axpby", "y", y, x.type);
   with_master(x.dtype(), "axpby", [&]<class T>() {
     const auto a = static_cast<T>(alpha), b = static_cast<T>(beta);
@@ -68,8 +68,7 @@ void CpuBackend::axpby(double alpha, const Tensor& x, double beta, const Tensor&
   });
 }
 
-void CpuBackend::ascend(const Tensor& theta, const Tensor& g, const Tensor& norm, double rho, double eps,
-                        const Tensor& out) {
+void CpuBackend::ascend(ConstTensor theta, ConstTensor g, ConstTensor norm, double rho, double eps, Tensor out) {
   check_ascend(theta, g, norm, out);
   with_master(theta.dtype(), "ascend", [&]<class T>() {
     const auto scale = static_cast<T>(ascent_scale(*norm.as<double>(), rho, eps));
@@ -79,7 +78,7 @@ void CpuBackend::ascend(const Tensor& theta, const Tensor& g, const Tensor& norm
   });
 }
 
-void CpuBackend::reject(const Tensor& x, const Tensor& y, const Tensor& dot, const Tensor& norm, const Tensor& out) {
+void CpuBackend::reject(ConstTensor x, ConstTensor y, ConstTensor dot, ConstTensor norm, Tensor out) {
   check_reject(x, y, dot, norm, out);
   with_master(x.dtype(), "reject", [&]<class T>() {
     const auto scale = static_cast<T>(component_scale(*dot.as<double>(), *norm.as<double>()));
@@ -89,8 +88,8 @@ void CpuBackend::reject(const Tensor& x, const Tensor& y, const Tensor& dot, con
   });
 }
 
-void CpuBackend::adam(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& m,
-                      const Tensor& v, const Tensor& scalars, const AdamSpec& spec) {
+void CpuBackend::adam(Tensor theta, ConstTensor gradient, double gradient_scale, Tensor m, Tensor v,
+                      ConstTensor scalars, const AdamSpec& spec) {
   check_adam(theta, gradient, m, v, scalars);
   const double* scalar = scalars.as<double>();
   with_master(theta.dtype(), "adam", [&]<class T>() {
@@ -103,8 +102,8 @@ void CpuBackend::adam(const Tensor& theta, const Tensor& gradient, double gradie
   });
 }
 
-void CpuBackend::sgd(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& velocity,
-                     const Tensor& scalars, const SgdSpec& spec) {
+void CpuBackend::sgd(Tensor theta, ConstTensor gradient, double gradient_scale, Tensor velocity, ConstTensor scalars,
+                     const SgdSpec& spec) {
   check_sgd(theta, gradient, velocity, scalars, spec);
   const double* scalar = scalars.as<double>();
   with_master(theta.dtype(), "sgd", [&]<class T>() {

@@ -31,8 +31,8 @@ T inverse_deviation(T var, double eps) {
 
 }  // namespace
 
-void CpuBackend::fold_batch_norm(const Tensor& w, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
-                                 const Tensor& var, double eps, const Tensor& folded_w, const Tensor& folded_b) {
+void CpuBackend::fold_batch_norm(ConstTensor w, ConstTensor gamma, ConstTensor beta, ConstTensor mean, ConstTensor var,
+                                 double eps, Tensor folded_w, Tensor folded_b) {
   constexpr const char* kOp = "fold_batch_norm";
   const std::int64_t outputs = w.shape()[0], row = w.elements() / std::max<std::int64_t>(1, outputs);
   check_fold_batch_norm(kOp, w, gamma, beta, mean, var, folded_w, folded_b);
@@ -54,9 +54,8 @@ void CpuBackend::fold_batch_norm(const Tensor& w, const Tensor& gamma, const Ten
   });
 }
 
-void CpuBackend::fold_batch_norm_grad(const Tensor& w, const Tensor& gamma, const Tensor& mean, const Tensor& var,
-                                      double eps, const Tensor& dfw, const Tensor& dfb, const Tensor& dw,
-                                      const Tensor& dgamma, const Tensor& dbeta) {
+void CpuBackend::fold_batch_norm_grad(ConstTensor w, ConstTensor gamma, ConstTensor mean, ConstTensor var, double eps,
+                                      ConstTensor dfw, ConstTensor dfb, Tensor dw, Tensor dgamma, Tensor dbeta) {
   constexpr const char* kOp = "fold_batch_norm_grad";
   const std::int64_t outputs = w.shape()[0], row = w.elements() / std::max<std::int64_t>(1, outputs);
   check_fold_batch_norm_grad(kOp, w, gamma, mean, var, dfw, dfb, dw, dgamma, dbeta);

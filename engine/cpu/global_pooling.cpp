@@ -4,7 +4,7 @@
 
 namespace dgsam {
 
-void CpuBackend::global_avg_pool(const Tensor& x, const Tensor& y) {
+void CpuBackend::global_avg_pool(ConstTensor x, Tensor y) {
   check_image("global_avg_pool", "x", x);
   const ChannelView view = channel_view(x);
   check("global_avg_pool", "y", y, {x.dtype(), {view.images, view.channels()}});
@@ -20,7 +20,7 @@ void CpuBackend::global_avg_pool(const Tensor& x, const Tensor& y) {
   });
 }
 
-void CpuBackend::global_avg_pool_grad(const Tensor& dy, const Tensor& dx) {
+void CpuBackend::global_avg_pool_grad(ConstTensor dy, Tensor dx) {
   check_image("global_avg_pool_grad", "dx", dx);
   const ChannelView view = channel_view(dx);
   check("global_avg_pool_grad", "dy", dy, {dx.dtype(), {view.images, view.channels()}});

@@ -19,8 +19,8 @@ double group_sum(std::int64_t g, std::int64_t group_channels, const Value& value
 
 }  // namespace
 
-void CpuBackend::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& y,
-                            const Tensor& mean, const Tensor& invstd, int groups, double eps) {
+void CpuBackend::group_norm(ConstTensor x, ConstTensor gamma, ConstTensor beta, Tensor y, Tensor mean, Tensor invstd,
+                            int groups, double eps) {
   check_image("group_norm", "x", x);
   check_group_norm("group_norm", x, gamma, mean, invstd, groups);
   check("group_norm", "beta", beta, gamma.type);
@@ -62,9 +62,8 @@ void CpuBackend::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& 
   });
 }
 
-void CpuBackend::group_norm_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& invstd,
-                                 const Tensor& dy, const Tensor& dx, const Tensor& dgamma, const Tensor& dbeta,
-                                 int groups) {
+void CpuBackend::group_norm_grad(ConstTensor x, ConstTensor gamma, ConstTensor mean, ConstTensor invstd, ConstTensor dy,
+                                 Tensor dx, Tensor dgamma, Tensor dbeta, int groups) {
   check_image("group_norm_grad", "x", x);
   check_group_norm("group_norm_grad", x, gamma, mean, invstd, groups);
   check("group_norm_grad", "dy", dy, x.type);

@@ -20,14 +20,14 @@ struct ImageExtent {
   std::int64_t run(std::int64_t c) const { return blocked ? kBlock - c % kBlock : channels - c; }
 };
 
-inline ImageExtent image_of(const Tensor& x) {
+inline ImageExtent image_of(ConstTensor x) {
   const Shape& shape = x.shape();
   return {shape[0], shape[1], shape[2], shape[3], x.type.layout == Layout::blocked16};
 }
 
 /// The dense image that has the same bytes: N·C/16 images of 16 channels for a blocked one. For operations that treat
 /// all channels alike.
-inline ImageExtent plane_of(const Tensor& x) {
+inline ImageExtent plane_of(ConstTensor x) {
   ImageExtent image = image_of(x);
   if (image.blocked) image = {image.images * (image.channels / kBlock), image.height, image.width, kBlock, false};
   return image;
@@ -41,7 +41,7 @@ struct ChannelView {
   std::int64_t channels() const { return groups * lanes; }
 };
 
-inline ChannelView channel_view(const Tensor& x) {
+inline ChannelView channel_view(ConstTensor x) {
   const Shape& shape = x.shape();
   if (shape.rank() == 2) return {1, 1, shape[0], shape[1]};
   if (x.type.layout == Layout::dense) return {shape[0], 1, shape[1] * shape[2], shape[3]};
@@ -49,7 +49,7 @@ inline ChannelView channel_view(const Tensor& x) {
 }
 
 /// Throws unless x is an image, or, where `or_matrix`, a matrix.
-inline void check_image(std::string_view op, std::string_view operand, const Tensor& x, bool or_matrix = false) {
+inline void check_image(std::string_view op, std::string_view operand, ConstTensor x, bool or_matrix = false) {
   const int rank = x.shape().rank();
   const bool blocked = x.type.layout == Layout::blocked16;
   require(x && (rank == 4 || (or_matrix && rank == 2 && !blocked)) && (!blocked || x.shape().last() % kBlock == 0), op,

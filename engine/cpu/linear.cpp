@@ -4,7 +4,7 @@
 namespace dgsam {
 namespace {
 
-void check_linear(const char* op, const Tensor& x, const Tensor& w, const Tensor& y) {
+void check_linear(const char* op, ConstTensor x, ConstTensor w, ConstTensor y) {
   const Shape& in = x.shape();
   check(op, "the input", x, {x.dtype(), {in[0], in[1]}});
   check(op, "the weights", w, {w.dtype(), {w.shape()[0], in[1]}});
@@ -21,7 +21,7 @@ auto storing(T* to, std::int64_t columns) {
 
 }  // namespace
 
-void CpuBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y) {
+void CpuBackend::linear(ConstTensor x, ConstTensor w, ConstTensor b, Tensor y) {
   check_linear("linear", x, w, y);
   check("linear", "w", w, {x.dtype(), w.shape()});
   check_optional("linear", "b", b, {master_of(x.dtype()), {w.shape()[0]}});
@@ -42,7 +42,7 @@ void CpuBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b, const
   });
 }
 
-void CpuBackend::linear_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx) {
+void CpuBackend::linear_data_grad(ConstTensor dy, ConstTensor w, Tensor dx) {
   check_linear("linear_data_grad", dx, w, dy);
   check("linear_data_grad", "w", w, {dx.dtype(), w.shape()});
   with_type(dx.dtype(), "linear_data_grad", [&]<class T>() {
@@ -54,7 +54,7 @@ void CpuBackend::linear_data_grad(const Tensor& dy, const Tensor& w, const Tenso
   });
 }
 
-void CpuBackend::linear_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw) {
+void CpuBackend::linear_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw) {
   check_linear("linear_weight_grad", x, dw, dy);
   check("linear_weight_grad", "dw", dw, {master_of(x.dtype()), dw.shape()});
   with_type(x.dtype(), "linear_weight_grad", [&]<class T>() {

@@ -24,8 +24,7 @@ double softmax_row(const T* x, std::int64_t classes, std::int32_t label, Master<
 
 }  // namespace
 
-void CpuBackend::softmax_cross_entropy(const Tensor& x, const Tensor& labels, const Tensor& loss,
-                                       const Tensor& probabilities) {
+void CpuBackend::softmax_cross_entropy(ConstTensor x, ConstTensor labels, Tensor loss, Tensor probabilities) {
   const std::int64_t rows = x.shape()[0], classes = x.shape().last();
   const DType master = master_of(x.dtype());
   check("softmax_cross_entropy", "x", x, {x.dtype(), {rows, classes}});
@@ -48,8 +47,8 @@ void CpuBackend::softmax_cross_entropy(const Tensor& x, const Tensor& labels, co
   });
 }
 
-void CpuBackend::softmax_cross_entropy_grad(const Tensor& dloss, const Tensor& probabilities, const Tensor& labels,
-                                            const Tensor& dx) {
+void CpuBackend::softmax_cross_entropy_grad(ConstTensor dloss, ConstTensor probabilities, ConstTensor labels,
+                                            Tensor dx) {
   const std::int64_t rows = dx.shape()[0], classes = dx.shape().last();
   const DType master = master_of(dx.dtype());
   check("softmax_cross_entropy_grad", "dx", dx, {dx.dtype(), {rows, classes}});

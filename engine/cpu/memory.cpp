@@ -48,7 +48,7 @@ void copy_bytes(int threads, void* to, const void* from, std::size_t bytes) {
 class HostReadBack final : public ReadBack {
  public:
   explicit HostReadBack(std::size_t bytes) : bytes_(bytes) {}
-  void start(const Tensor& from) override { std::memcpy(bytes_.data(), from.data, from.bytes()); }
+  void start(ConstTensor from) override { std::memcpy(bytes_.data(), from.data, from.bytes()); }
   const void* wait() override { return bytes_.data(); }
 
  private:
@@ -90,16 +90,16 @@ std::string CpuBackend::name() const { return "cpu (" + std::to_string(threads_)
 
 Layout CpuBackend::preferred_layout(DType) const { return Layout::dense; }
 
-void CpuBackend::upload(const Tensor& to, const void* host) { copy_bytes(threads_, to.data, host, to.bytes()); }
+void CpuBackend::upload(Tensor to, const void* host) { copy_bytes(threads_, to.data, host, to.bytes()); }
 
-void CpuBackend::download(void* host, const Tensor& from) { copy_bytes(threads_, host, from.data, from.bytes()); }
+void CpuBackend::download(void* host, ConstTensor from) { copy_bytes(threads_, host, from.data, from.bytes()); }
 
-void CpuBackend::copy(const Tensor& from, const Tensor& to) {
+void CpuBackend::copy(ConstTensor from, Tensor to) {
   require(from.type == to.type, "copy: from ", from.type, " to ", to.type);
   copy_bytes(threads_, to.data, from.data, from.bytes());
 }
 
-void CpuBackend::zero(const Tensor& x) {
+void CpuBackend::zero(Tensor x) {
   parallel_chunks(threads_, static_cast<std::int64_t>(x.bytes()), 1 << 20, [&](std::int64_t begin, std::int64_t end) {
     std::memset(static_cast<char*>(x.data) + begin, 0, static_cast<std::size_t>(end - begin));
   });

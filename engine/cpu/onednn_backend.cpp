@@ -74,8 +74,7 @@ class OneDnnBackend final : public CpuBackend {
     return has_avx512 && has_type(dtype) ? Layout::blocked16 : Layout::dense;
   }
 
-  void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
-              const Conv2dSpec& spec) override {
+  void conv2d(ConstTensor x, ConstTensor w, ConstTensor b, ConstTensor z, Tensor y, const Conv2dSpec& spec) override {
     const OneDnnProblem problem{OneDnnOp::conv2d,    x.type, w.type, y.type, spec, static_cast<bool>(b),
                                 static_cast<bool>(z)};
     OneDnnPlan* const plan = plan_of(problem);
@@ -91,21 +90,21 @@ class OneDnnBackend final : public CpuBackend {
          {DNNL_ARG_DST, y.data}});
   }
 
-  void conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) override {
+  void conv2d_data_grad(ConstTensor dy, ConstTensor w, Tensor dx, const Conv2dSpec& spec) override {
     const OneDnnProblem problem{OneDnnOp::conv2d_data_grad, dx.type, w.type, dy.type, spec};
     OneDnnPlan* const plan = plan_of(problem);
     if (!plan) return CpuBackend::conv2d_data_grad(dy, w, dx, spec);
     run(problem, *plan, {{DNNL_ARG_DIFF_DST, dy.data}, {DNNL_ARG_WEIGHTS, w.data}, {DNNL_ARG_DIFF_SRC, dx.data}});
   }
 
-  void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dSpec& spec) override {
+  void conv2d_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw, const Conv2dSpec& spec) override {
     const OneDnnProblem problem{OneDnnOp::conv2d_weight_grad, x.type, dw.type, dy.type, spec};
     OneDnnPlan* const plan = plan_of(problem);
     if (!plan) return CpuBackend::conv2d_weight_grad(x, dy, dw, spec);
     run(problem, *plan, {{DNNL_ARG_SRC, x.data}, {DNNL_ARG_DIFF_DST, dy.data}, {DNNL_ARG_DIFF_WEIGHTS, dw.data}});
   }
 
-  void linear(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y) override {
+  void linear(ConstTensor x, ConstTensor w, ConstTensor b, Tensor y) override {
     const OneDnnProblem problem{OneDnnOp::linear, x.type, w.type, y.type, {}, static_cast<bool>(b)};
     OneDnnPlan* const plan = plan_of(problem);
     if (!plan) return CpuBackend::linear(x, w, b, y);
@@ -114,14 +113,14 @@ class OneDnnBackend final : public CpuBackend {
         {{DNNL_ARG_SRC, x.data}, {DNNL_ARG_WEIGHTS, w.data}, {DNNL_ARG_BIAS, b.data}, {DNNL_ARG_DST, y.data}});
   }
 
-  void linear_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx) override {
+  void linear_data_grad(ConstTensor dy, ConstTensor w, Tensor dx) override {
     const OneDnnProblem problem{OneDnnOp::linear_data_grad, dx.type, w.type, dy.type};
     OneDnnPlan* const plan = plan_of(problem);
     if (!plan) return CpuBackend::linear_data_grad(dy, w, dx);
     run(problem, *plan, {{DNNL_ARG_SRC, dy.data}, {DNNL_ARG_WEIGHTS, w.data}, {DNNL_ARG_DST, dx.data}});
   }
 
-  void linear_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw) override {
+  void linear_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw) override {
     const OneDnnProblem problem{OneDnnOp::linear_weight_grad, x.type, dw.type, dy.type};
     OneDnnPlan* const plan = plan_of(problem);
     if (!plan) return CpuBackend::linear_weight_grad(x, dy, dw);
@@ -159,7 +158,8 @@ class OneDnnBackend final : public CpuBackend {
     return found->second.call ? &found->second : nullptr;
   }
 
-  void run(const OneDnnProblem& problem, OneDnnPlan& plan, std::initializer_list<std::pair<int, void*>> addresses) {
+  void run(const OneDnnProblem& problem, OneDnnPlan& plan,
+           std::initializer_list<std::pair<int, const void*>> addresses) {
     try {
       plan.call->run(stream_, scratch(plan.call->scratch_bytes()), addresses);
     } catch (const dnnl::error& error) {

@@ -45,15 +45,16 @@ std::size_t OneDnnCall::take(std::size_t bytes) {
   return offset;
 }
 
-void OneDnnCall::run(dnnl::stream& stream, void* scratch, std::initializer_list<std::pair<int, void*>> addresses) {
+void OneDnnCall::run(dnnl::stream& stream, void* scratch,
+                     std::initializer_list<std::pair<int, const void*>> addresses) {
   scratchpad_.set_data_handle(offset_by(scratch, scratchpad_offset_));
   for (Operand& operand : operands_) {
-    void* address = nullptr;
+    const void* address = nullptr;
     for (const auto& [argument, data] : addresses) {
       if (argument == operand.argument) address = data;
     }
     require(address != nullptr, "oneDNN: operand ", operand.argument, " has no memory");
-    operand.given.set_data_handle(address);
+    operand.given.set_data_handle(const_cast<void*>(address));  // oneDNN has no others for what it reads
     if (!operand.reorder) continue;
     operand.wanted.set_data_handle(offset_by(scratch, operand.offset));
     if (!operand.is_output) operand.reorder.execute(stream, operand.given, operand.wanted);

@@ -26,7 +26,7 @@ class OneDnnCall {
   std::size_t scratch_bytes() const { return scratch_bytes_; }
 
   /// Runs on these addresses, one for every registered operand; others, such as those of absent operands, are ignored.
-  void run(dnnl::stream& stream, void* scratch, std::initializer_list<std::pair<int, void*>> addresses);
+  void run(dnnl::stream& stream, void* scratch, std::initializer_list<std::pair<int, const void*>> addresses);
 
  private:
   struct Operand {

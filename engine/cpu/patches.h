@@ -49,7 +49,7 @@ struct Patches {
 
 /// An image as a matrix of pixels by channels.
 template <class T>
-Patches<T> pixels_of(const Tensor& x) {
+Patches<T> pixels_of(ConstTensor x) {
   const ImageExtent image = image_of(x);
   return {x.as<T>(), image, image.height, image.width, 1, 1, 0, 0, 1};
 }

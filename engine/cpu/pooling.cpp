@@ -72,7 +72,7 @@ void scatter(const T* dy, const std::uint8_t* winner, const ImageExtent& in, con
   }
 }
 
-void check_pooling(const char* op, const Tensor& x, const Tensor& y, const Tensor& winner, const PoolSpec& spec) {
+void check_pooling(const char* op, ConstTensor x, ConstTensor y, ConstTensor winner, const PoolSpec& spec) {
   const auto pooled = [&](std::int64_t extent) { return (extent + 2 * spec.padding - spec.kernel) / spec.stride + 1; };
   require(x.shape().rank() == 4 && spec.stride > 0 && spec.kernel > 0 && spec.kernel <= kMaxKernel &&
               spec.padding >= 0 && 2 * spec.padding <= spec.kernel,
@@ -85,7 +85,7 @@ void check_pooling(const char* op, const Tensor& x, const Tensor& y, const Tenso
 
 }  // namespace
 
-void CpuBackend::max_pool(const Tensor& x, const Tensor& y, const Tensor& winner, const PoolSpec& spec) {
+void CpuBackend::max_pool(ConstTensor x, Tensor y, Tensor winner, const PoolSpec& spec) {
   check_pooling("max_pool", x, y, winner, spec);
   const ImageExtent in = plane_of(x), out = plane_of(y);
   with_type(x.dtype(), "max_pool", [&]<class T>() {
@@ -108,7 +108,7 @@ void CpuBackend::max_pool(const Tensor& x, const Tensor& y, const Tensor& winner
   });
 }
 
-void CpuBackend::max_pool_grad(const Tensor& dy, const Tensor& winner, const Tensor& dx, const PoolSpec& spec) {
+void CpuBackend::max_pool_grad(ConstTensor dy, ConstTensor winner, Tensor dx, const PoolSpec& spec) {
   check_pooling("max_pool_grad", dx, dy, winner, spec);
   const ImageExtent in = plane_of(dx), out = plane_of(dy);
   const std::int64_t in_elements = in.height * in.width * in.channels;

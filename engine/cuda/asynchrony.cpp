@@ -35,7 +35,7 @@ std::unique_ptr<Recording> CudaKernelBackend::record(const std::function<void()>
   });
 }
 
-void CudaKernelBackend::upload_early(const Tensor& to, const void* host) {
+void CudaKernelBackend::upload_early(Tensor to, const void* host) {
   early_released_.hold_back(copy_stream_);
   early_staging_.send(to.data, host, to.bytes(), copy_stream_);
   early_sent_.record(copy_stream_);
@@ -72,7 +72,7 @@ class CudaKernelBackend::PinnedReadBack final : public ReadBack {
  public:
   PinnedReadBack(CudaKernelBackend& backend, std::size_t bytes) : backend_(backend), bytes_(bytes), memory_(bytes) {}
 
-  void start(const Tensor& from) override {
+  void start(ConstTensor from) override {
     require(from.bytes() <= bytes_, "a read-back of ", bytes_, " bytes was given ", from.type);
     const Stream& stream = backend_.stream();
     check_cuda(cudaMemcpyAsync(memory_.data(), from.data, from.bytes(), cudaMemcpyDeviceToHost, stream.get()),

@@ -126,12 +126,12 @@ struct NormaliseGrad {
 
 }  // namespace
 
-void CudaKernelBackend::batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
-                                   const Tensor& running_var, const Tensor& counters, const Tensor& y,
-                                   const Tensor& mean, const Tensor& invstd, const BatchNormSpec& spec) {
+void CudaKernelBackend::batch_norm(ConstTensor x, ConstTensor gamma, ConstTensor beta, Tensor running_mean,
+                                   Tensor running_var, ConstTensor counters, Tensor y, Tensor mean, Tensor invstd,
+                                   const BatchNormSpec& spec) {
   constexpr const char* kOp = "batch_norm";
   check_dense_image(kOp, "x", x);
-  check_batch_norm(kOp, x, gamma, beta, running_mean, running_var, counters, y, mean, invstd);
+  check_batch_norm(kOp, x, gamma, beta, running_mean, running_var, counters, y, mean, invstd, spec.running);
   with_type(x.dtype(), kOp, [&]<class T>() {
     using S = Master<T>;
     constexpr int kLanes = kWordLanes<T>;
@@ -141,17 +141,24 @@ void CudaKernelBackend::batch_norm(const Tensor& x, const Tensor& gamma, const T
     const auto count = static_cast<double>(columns.rows);
     void* memory = scratch(column_sums_bytes<S>(columns, 1));
     column_sums<kLanes, 1, S>(queue(), kOp, columns, memory, PlainSum<T>{from}, StoreMean<S>{count, centre});
-    const StoreDeviation<S> deviation{
-        count,  spec.eps, static_cast<S>(spec.momentum), spec.running,       counters.as<std::int64_t>(),
-        centre, inverse,  running_mean.as<S>(),          running_var.as<S>()};
+    const bool moves = spec.running != RunningStatistics::never;
+    const StoreDeviation<S> deviation{.count = count,
+                                      .eps = spec.eps,
+                                      .momentum = static_cast<S>(spec.momentum),
+                                      .running = spec.running,
+                                      .counters = counters.as<std::int64_t>(),
+                                      .mean = centre,
+                                      .invstd = inverse,
+                                      .running_mean = moves ? running_mean.as<S>() : nullptr,
+                                      .running_var = moves ? running_var.as<S>() : nullptr};
     column_sums<kLanes, 1, S>(queue(), kOp, columns, memory, SquaredDistance<T>{from, centre}, deviation);
     const Normalise<T> normalise{from, centre, inverse, gamma.as<S>(), beta.as<S>(), y.as<T>()};
     column_map<kLanes>(queue(), kOp, columns, normalise);
   });
 }
 
-void CudaKernelBackend::batch_norm_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& invstd,
-                                        const Tensor& dy, const Tensor& dx, const Tensor& dgamma, const Tensor& dbeta) {
+void CudaKernelBackend::batch_norm_grad(ConstTensor x, ConstTensor gamma, ConstTensor mean, ConstTensor invstd,
+                                        ConstTensor dy, Tensor dx, Tensor dgamma, Tensor dbeta) {
   constexpr const char* kOp = "batch_norm_grad";
   check_dense_image(kOp, "x", x);
   check_batch_norm_grad(kOp, x, gamma, mean, invstd, dy, dx, dgamma, dbeta);

@@ -63,8 +63,7 @@ std::size_t relu_grad_bytes(const Type& dy) {
   return dy.dtype == DType::f64 ? column_sums_bytes<double>(columns, 1) : column_sums_bytes<float>(columns, 1);
 }
 
-void relu_grad(const Queue& queue, const Tensor& dy, const Tensor& dy2, const Tensor& y, const Tensor& dz,
-               const Tensor& db, void* memory) {
+void relu_grad(const Queue& queue, ConstTensor dy, ConstTensor dy2, ConstTensor y, Tensor dz, Tensor db, void* memory) {
   constexpr const char* kOp = "bias_relu_grad";
   with_type(dy.dtype(), kOp, [&]<class T>() {
     using S = Master<T>;
@@ -76,8 +75,7 @@ void relu_grad(const Queue& queue, const Tensor& dy, const Tensor& dy2, const Te
   });
 }
 
-void CudaKernelBackend::bias_relu_grad(const Tensor& dy, const Tensor& dy2, const Tensor& y, const Tensor& dz,
-                                       const Tensor& db) {
+void CudaKernelBackend::bias_relu_grad(ConstTensor dy, ConstTensor dy2, ConstTensor y, Tensor dz, Tensor db) {
   constexpr const char* kOp = "bias_relu_grad";
   check_dense_image(kOp, "dy", dy, true);
   check_optional(kOp, "dy2", dy2, dy.type);

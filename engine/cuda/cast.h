@@ -7,6 +7,6 @@
 namespace dgsam {
 
 /// y = x, rounded to nearest even. Both f32, f64 or bf16, of one shape and layout.
-void cast_elements(const Queue& queue, const Tensor& x, const Tensor& y);
+void cast_elements(const Queue& queue, ConstTensor x, Tensor y);
 
 }  // namespace dgsam

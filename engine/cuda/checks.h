@@ -10,7 +10,7 @@
 namespace dgsam {
 
 /// Throws unless x is a dense image, or, where `or_matrix`, a matrix.
-inline void check_dense_image(std::string_view op, std::string_view operand, const Tensor& x, bool or_matrix = false) {
+inline void check_dense_image(std::string_view op, std::string_view operand, ConstTensor x, bool or_matrix = false) {
   const int rank = x.shape().rank();
   require(x && (rank == 4 || (or_matrix && rank == 2)) && x.type.layout == Layout::dense, op, ": ", operand, " is ",
           x.type, ", expected a dense image [N,H,W,C]", or_matrix ? " or a matrix" : "");
@@ -23,8 +23,7 @@ struct ConvGeometry {
 };
 
 /// Of operands in the places of the forward operation. Throws Error that names them when they do not fit together.
-inline ConvGeometry conv_geometry(const char* op, const Tensor& x, const Tensor& w, const Tensor& y,
-                                  const Conv2dSpec& spec) {
+inline ConvGeometry conv_geometry(const char* op, ConstTensor x, ConstTensor w, ConstTensor y, const Conv2dSpec& spec) {
   check_dense_image(op, "x", x);
   check_dense_image(op, "w", w);
   check_dense_image(op, "y", y);
@@ -38,14 +37,15 @@ inline ConvGeometry conv_geometry(const char* op, const Tensor& x, const Tensor&
 }
 
 /// Throws unless y [N,K] is what weights w [K,C] make of x [N,C].
-inline void check_matrices(const char* op, const Tensor& x, const Tensor& w, const Tensor& y) {
+inline void check_matrices(const char* op, ConstTensor x, ConstTensor w, ConstTensor y) {
   require(x.shape().rank() == 2 && w.shape().rank() == 2 && y.shape().rank() == 2 && x.shape()[1] == w.shape()[1] &&
               y.shape() == Shape({x.shape()[0], w.shape()[0]}),
           op, ": weights ", w.type, " do not lead from ", x.type, " to ", y.type);
 }
 
 /// A matrix [rows, columns] as images of one pixel, or as filters of one.
-inline Tensor as_pixels(const Tensor& matrix) {
+template <class Data>
+TensorView<Data> as_pixels(const TensorView<Data>& matrix) {
   return {matrix.data, {matrix.dtype(), {matrix.shape()[0], 1, 1, matrix.shape()[1]}}};
 }
 

@@ -98,7 +98,7 @@ struct WeightGrad {
 
 }  // namespace
 
-void CudaKernelBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
+void CudaKernelBackend::conv2d(ConstTensor x, ConstTensor w, ConstTensor b, ConstTensor z, Tensor y,
                                const Conv2dSpec& spec) {
   const ConvGeometry geometry = conv_geometry("conv2d", x, w, y, spec);
   check_optional("conv2d", "b", b, {master_of(x.dtype()), {geometry.k}});
@@ -110,7 +110,7 @@ void CudaKernelBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b
   });
 }
 
-void CudaKernelBackend::conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) {
+void CudaKernelBackend::conv2d_data_grad(ConstTensor dy, ConstTensor w, Tensor dx, const Conv2dSpec& spec) {
   const ConvGeometry geometry = conv_geometry("conv2d_data_grad", dx, w, dy, spec);
   with_type(dx.dtype(), "conv2d_data_grad", [&]<class T>() {
     const DataGrad<T> body{geometry, dy.as<T>(), w.as<T>(), dx.as<T>()};
@@ -118,8 +118,7 @@ void CudaKernelBackend::conv2d_data_grad(const Tensor& dy, const Tensor& w, cons
   });
 }
 
-void CudaKernelBackend::conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw,
-                                           const Conv2dSpec& spec) {
+void CudaKernelBackend::conv2d_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw, const Conv2dSpec& spec) {
   const ConvGeometry geometry = conv_geometry("conv2d_weight_grad", x, dw, dy, spec);
   with_type(x.dtype(), "conv2d_weight_grad", [&]<class T>() {
     const WeightGrad<T> body{geometry, x.as<T>(), dy.as<T>(), dw.as<Master<T>>()};
@@ -129,17 +128,17 @@ void CudaKernelBackend::conv2d_weight_grad(const Tensor& x, const Tensor& dy, co
 
 // By whatever does convolutions: a backend on top of this one that overrides those has its linear layers, too.
 
-void CudaKernelBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& y) {
+void CudaKernelBackend::linear(ConstTensor x, ConstTensor w, ConstTensor b, Tensor y) {
   check_matrices("linear", x, w, y);
   conv2d(as_pixels(x), as_pixels(w), b, {}, as_pixels(y), {1, 0, false});
 }
 
-void CudaKernelBackend::linear_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx) {
+void CudaKernelBackend::linear_data_grad(ConstTensor dy, ConstTensor w, Tensor dx) {
   check_matrices("linear_data_grad", dx, w, dy);
   conv2d_data_grad(as_pixels(dy), as_pixels(w), as_pixels(dx), {1, 0, false});
 }
 
-void CudaKernelBackend::linear_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw) {
+void CudaKernelBackend::linear_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw) {
   check_matrices("linear_weight_grad", x, dw, dy);
   conv2d_weight_grad(as_pixels(x), as_pixels(dy), as_pixels(dw), {1, 0, false});
 }

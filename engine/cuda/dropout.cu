@@ -31,7 +31,7 @@ struct Dropout {
 
 }  // namespace
 
-void CudaKernelBackend::dropout(const Tensor& x, const Tensor& counters, const Tensor& y, const DropoutSpec& spec) {
+void CudaKernelBackend::dropout(ConstTensor x, ConstTensor counters, Tensor y, const DropoutSpec& spec) {
   check("dropout", "x", x, {x.dtype(), x.shape(), Layout::dense});
   check("dropout", "y", y, x.type);
   check("dropout", "counters", counters, {DType::i64, {kStepCounters}});

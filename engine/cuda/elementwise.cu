@@ -69,7 +69,7 @@ struct Fill {
 
 }  // namespace
 
-void CudaKernelBackend::relu(const Tensor& x, const Tensor& y) {
+void CudaKernelBackend::relu(ConstTensor x, Tensor y) {
   check("relu", "y", y, x.type);
   with_type(x.dtype(), "relu", [&]<class T>() {
     const Relu<T> body{x.as<T>(), y.as<T>()};
@@ -77,7 +77,7 @@ void CudaKernelBackend::relu(const Tensor& x, const Tensor& y) {
   });
 }
 
-void CudaKernelBackend::add(const Tensor& a, const Tensor& b, const Tensor& y) {
+void CudaKernelBackend::add(ConstTensor a, ConstTensor b, Tensor y) {
   check("add", "b", b, a.type);
   check("add", "y", y, a.type);
   with_type(a.dtype(), "add", [&]<class T>() {
@@ -86,7 +86,7 @@ void CudaKernelBackend::add(const Tensor& a, const Tensor& b, const Tensor& y) {
   });
 }
 
-void cast_elements(const Queue& queue, const Tensor& x, const Tensor& y) {
+void cast_elements(const Queue& queue, ConstTensor x, Tensor y) {
   check("cast", "y", y, {y.dtype(), x.shape(), x.type.layout});
   with_type(x.dtype(), "cast", [&]<class From>() {
     with_type(y.dtype(), "cast", [&]<class To>() {
@@ -97,9 +97,9 @@ void cast_elements(const Queue& queue, const Tensor& x, const Tensor& y) {
   });
 }
 
-void CudaKernelBackend::cast(const Tensor& x, const Tensor& y) { cast_elements(queue(), x, y); }
+void CudaKernelBackend::cast(ConstTensor x, Tensor y) { cast_elements(queue(), x, y); }
 
-void CudaKernelBackend::fill(const Tensor& x, double value) {
+void CudaKernelBackend::fill(Tensor x, double value) {
   with_type(x.dtype(), "fill", [&]<class T>() {
     const Fill<T> body{x.as<T>(), static_cast<T>(static_cast<Master<T>>(value))};
     map<kWordLanes<T>>(queue(), "fill", x.elements(), words_at(body.y), body);

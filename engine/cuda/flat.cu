@@ -166,7 +166,7 @@ struct Sgd {
 
 }  // namespace
 
-void CudaKernelBackend::sum_products(const char* op, const Tensor& x, const Tensor& y, bool root, const Tensor& out) {
+void CudaKernelBackend::sum_products(const char* op, ConstTensor x, ConstTensor y, bool root, Tensor out) {
   const std::int64_t count = x.elements();
   const std::int64_t blocks = std::clamp<std::int64_t>((count + kSumPerBlock - 1) / kSumPerBlock, 1, kMostSumBlocks);
   auto* const partial = static_cast<double*>(scratch(static_cast<std::size_t>(blocks) * sizeof(double)));
@@ -179,17 +179,17 @@ void CudaKernelBackend::sum_products(const char* op, const Tensor& x, const Tens
   launch({op, queue().stream, 1, kSumThreads, shared}, total_kernel, blocks, partial, root, out.as<double>());
 }
 
-void CudaKernelBackend::norm(const Tensor& x, const Tensor& out) {
+void CudaKernelBackend::norm(ConstTensor x, Tensor out) {
   check("norm", "out", out, {DType::f64, {}});
   sum_products("norm", x, x, /*root=*/true, out);
 }
 
-void CudaKernelBackend::dot_product(const Tensor& x, const Tensor& y, const Tensor& out) {
+void CudaKernelBackend::dot_product(ConstTensor x, ConstTensor y, Tensor out) {
   check_dot_product(x, y, out);
   sum_products("dot_product", x, y, /*root=*/false, out);
 }
 
-void CudaKernelBackend::axpby(double alpha, const Tensor& x, double beta, const Tensor& y) {
+void CudaKernelBackend::axpby(double alpha, ConstTensor x, double beta, Tensor y) {
   check("axpby", "y", y, x.type);
   with_master(x.dtype(), "axpby", [&]<class T>() {
     with_flags(
@@ -201,8 +201,7 @@ void CudaKernelBackend::axpby(double alpha, const Tensor& x, double beta, const 
   });
 }
 
-void CudaKernelBackend::ascend(const Tensor& theta, const Tensor& g, const Tensor& norm, double rho, double eps,
-                               const Tensor& out) {
+void CudaKernelBackend::ascend(ConstTensor theta, ConstTensor g, ConstTensor norm, double rho, double eps, Tensor out) {
   check_ascend(theta, g, norm, out);
   with_master(theta.dtype(), "ascend", [&]<class T>() {
     const Ascend<T> body{theta.as<T>(), g.as<T>(), norm.as<double>(), rho, eps, out.as<T>()};
@@ -210,8 +209,7 @@ void CudaKernelBackend::ascend(const Tensor& theta, const Tensor& g, const Tenso
   });
 }
 
-void CudaKernelBackend::reject(const Tensor& x, const Tensor& y, const Tensor& dot, const Tensor& norm,
-                               const Tensor& out) {
+void CudaKernelBackend::reject(ConstTensor x, ConstTensor y, ConstTensor dot, ConstTensor norm, Tensor out) {
   check_reject(x, y, dot, norm, out);
   with_master(x.dtype(), "reject", [&]<class T>() {
     const Reject<T> body{x.as<T>(), y.as<T>(), dot.as<double>(), norm.as<double>(), out.as<T>()};
@@ -219,8 +217,8 @@ void CudaKernelBackend::reject(const Tensor& x, const Tensor& y, const Tensor& d
   });
 }
 
-void CudaKernelBackend::adam(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& m,
-                             const Tensor& v, const Tensor& scalars, const AdamSpec& spec) {
+void CudaKernelBackend::adam(Tensor theta, ConstTensor gradient, double gradient_scale, Tensor m, Tensor v,
+                             ConstTensor scalars, const AdamSpec& spec) {
   check_adam(theta, gradient, m, v, scalars);
   const double* scalar = scalars.as<double>();
   with_master(theta.dtype(), "adam", [&]<class T>() {
@@ -229,8 +227,8 @@ void CudaKernelBackend::adam(const Tensor& theta, const Tensor& gradient, double
   });
 }
 
-void CudaKernelBackend::sgd(const Tensor& theta, const Tensor& gradient, double gradient_scale, const Tensor& velocity,
-                            const Tensor& scalars, const SgdSpec& spec) {
+void CudaKernelBackend::sgd(Tensor theta, ConstTensor gradient, double gradient_scale, Tensor velocity,
+                            ConstTensor scalars, const SgdSpec& spec) {
   check_sgd(theta, gradient, velocity, scalars, spec);
   const double* scalar = scalars.as<double>();
   with_master(theta.dtype(), "sgd", [&]<class T>() {

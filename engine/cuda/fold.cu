@@ -104,29 +104,29 @@ __global__ void fold_kernel(FoldTable<Body> table) {
 }
 
 /// Whether two tensors share bytes.
-bool overlap(const Tensor& a, const Tensor& b) {
-  const auto begin = [](const Tensor& tensor) { return static_cast<const std::byte*>(tensor.data); };
+bool overlap(ConstTensor a, ConstTensor b) {
+  const auto begin = [](ConstTensor tensor) { return static_cast<const std::byte*>(tensor.data); };
   return a && b && begin(a) < begin(b) + b.bytes() && begin(b) < begin(a) + a.bytes();
 }
 
 template <class A, class B>
 bool any_overlap(const A& some, const B& others) {
-  return std::any_of(some.begin(), some.end(), [&](const Tensor& a) {
-    return std::any_of(others.begin(), others.end(), [&](const Tensor& b) { return overlap(a, b); });
+  return std::any_of(some.begin(), some.end(), [&](ConstTensor a) {
+    return std::any_of(others.begin(), others.end(), [&](ConstTensor b) { return overlap(a, b); });
   });
 }
 
 }  // namespace
 
-void CudaKernelBackend::fold_batch_norm(const Tensor& w, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
-                                        const Tensor& var, double eps, const Tensor& folded_w, const Tensor& folded_b) {
+void CudaKernelBackend::fold_batch_norm(ConstTensor w, ConstTensor gamma, ConstTensor beta, ConstTensor mean,
+                                        ConstTensor var, double eps, Tensor folded_w, Tensor folded_b) {
   check_fold_batch_norm("fold_batch_norm", w, gamma, beta, mean, var, folded_w, folded_b);
   launch_fold_later({false, {w, gamma, beta, mean, var}, {folded_w, folded_b}, eps});
 }
 
-void CudaKernelBackend::fold_batch_norm_grad(const Tensor& w, const Tensor& gamma, const Tensor& mean,
-                                             const Tensor& var, double eps, const Tensor& dfw, const Tensor& dfb,
-                                             const Tensor& dw, const Tensor& dgamma, const Tensor& dbeta) {
+void CudaKernelBackend::fold_batch_norm_grad(ConstTensor w, ConstTensor gamma, ConstTensor mean, ConstTensor var,
+                                             double eps, ConstTensor dfw, ConstTensor dfb, Tensor dw, Tensor dgamma,
+                                             Tensor dbeta) {
   check_fold_batch_norm_grad("fold_batch_norm_grad", w, gamma, mean, var, dfw, dfb, dw, dgamma, dbeta);
   launch_fold_later({true, {w, gamma, mean, var, dfw, dfb}, {dw, dgamma, dbeta}, eps});
 }

@@ -33,7 +33,7 @@ struct Spread {
 
 }  // namespace
 
-void CudaKernelBackend::global_avg_pool(const Tensor& x, const Tensor& y) {
+void CudaKernelBackend::global_avg_pool(ConstTensor x, Tensor y) {
   check_dense_image("global_avg_pool", "x", x);
   check("global_avg_pool", "y", y, {x.dtype(), {x.shape()[0], x.shape()[3]}});
   with_type(x.dtype(), "global_avg_pool", [&]<class T>() {
@@ -46,7 +46,7 @@ void CudaKernelBackend::global_avg_pool(const Tensor& x, const Tensor& y) {
   });
 }
 
-void CudaKernelBackend::global_avg_pool_grad(const Tensor& dy, const Tensor& dx) {
+void CudaKernelBackend::global_avg_pool_grad(ConstTensor dy, Tensor dx) {
   check_dense_image("global_avg_pool_grad", "dx", dx);
   check("global_avg_pool_grad", "dy", dy, {dx.dtype(), {dx.shape()[0], dx.shape()[3]}});
   with_type(dx.dtype(), "global_avg_pool_grad", [&]<class T>() {

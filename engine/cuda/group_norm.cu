@@ -184,7 +184,7 @@ struct NormaliseGrad {
   }
 };
 
-Groups checked_groups(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& invstd,
+Groups checked_groups(const char* op, ConstTensor x, ConstTensor gamma, ConstTensor mean, ConstTensor invstd,
                       int groups) {
   check_dense_image(op, "x", x);
   check_group_norm(op, x, gamma, mean, invstd, groups);
@@ -196,8 +196,8 @@ std::size_t round_up(std::size_t bytes) { return (bytes + 15) / 16 * 16; }
 
 }  // namespace
 
-void CudaKernelBackend::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& y,
-                                   const Tensor& mean, const Tensor& invstd, int group_count, double eps) {
+void CudaKernelBackend::group_norm(ConstTensor x, ConstTensor gamma, ConstTensor beta, Tensor y, Tensor mean,
+                                   Tensor invstd, int group_count, double eps) {
   constexpr const char* kOp = "group_norm";
   const Groups groups = checked_groups(kOp, x, gamma, mean, invstd, group_count);
   check(kOp, "beta", beta, gamma.type);
@@ -224,9 +224,8 @@ void CudaKernelBackend::group_norm(const Tensor& x, const Tensor& gamma, const T
   });
 }
 
-void CudaKernelBackend::group_norm_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& invstd,
-                                        const Tensor& dy, const Tensor& dx, const Tensor& dgamma, const Tensor& dbeta,
-                                        int group_count) {
+void CudaKernelBackend::group_norm_grad(ConstTensor x, ConstTensor gamma, ConstTensor mean, ConstTensor invstd,
+                                        ConstTensor dy, Tensor dx, Tensor dgamma, Tensor dbeta, int group_count) {
   constexpr const char* kOp = "group_norm_grad";
   const Groups groups = checked_groups(kOp, x, gamma, mean, invstd, group_count);
   check(kOp, "dy", dy, x.type);

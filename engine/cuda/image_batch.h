@@ -35,6 +35,6 @@ struct ImageBatch {
 std::size_t image_scratch_bytes(int crop_rows, int images, int size);
 
 /// out [N, size, size, C] = ((pixel / 255) - mean) / std, C of 1 to 3. `scratch` is device memory. N is at most 65535.
-void make_images(const Queue& queue, const ImageBatch& batch, void* scratch, const Tensor& out);
+void make_images(const Queue& queue, const ImageBatch& batch, void* scratch, Tensor out);
 
 }  // namespace dgsam

@@ -50,7 +50,7 @@ class CudaKernelBackend::DeviceImageStore final : public ImageStore {
     used_ += bytes;
   }
 
-  void make(std::span<const ImageRecipe> recipes, const Tensor& out) override {
+  void make(std::span<const ImageRecipe> recipes, Tensor out) override {
     const Shape& shape = out.shape();
     require(shape.rank() == 4 && shape[0] == std::ssize(recipes) && shape[1] == size_, "images: ", out.type, " for ",
             recipes.size(), " recipes of ", size_, " x ", size_, " pixels");
@@ -100,7 +100,7 @@ class CudaKernelBackend::DeviceImageStore final : public ImageStore {
             axes_[static_cast<std::size_t>(recipe.crop_rows - 1)]};
   }
 
-  void make_group(std::span<const ImageRecipe> recipes, const Tensor& out) {
+  void make_group(std::span<const ImageRecipe> recipes, Tensor out) {
     jobs_.clear();
     int crop_rows = 0;
     for (const ImageRecipe& recipe : recipes) {

@@ -7,13 +7,13 @@
 namespace dgsam {
 
 /// x as one set of rows: a channel's sums go over all images. `vectors`: whether all addresses allow words.
-inline Columns all_rows(const Tensor& x, bool vectors) {
+inline Columns all_rows(ConstTensor x, bool vectors) {
   const std::int64_t channels = x.shape().last();
   return {1, x.elements() / channels, channels, vectors};
 }
 
 /// x as one set of rows per image.
-inline Columns rows_of_images(const Tensor& x, bool vectors) {
+inline Columns rows_of_images(ConstTensor x, bool vectors) {
   const Shape& shape = x.shape();
   return {shape[0], shape[1] * shape[2], shape[3], vectors};
 }

@@ -61,8 +61,7 @@ struct LossGrad {
 
 }  // namespace
 
-void CudaKernelBackend::softmax_cross_entropy(const Tensor& x, const Tensor& labels, const Tensor& loss,
-                                              const Tensor& probabilities) {
+void CudaKernelBackend::softmax_cross_entropy(ConstTensor x, ConstTensor labels, Tensor loss, Tensor probabilities) {
   constexpr const char* kOp = "softmax_cross_entropy";
   const std::int64_t rows = x.shape()[0], classes = x.shape().last();
   const DType master = master_of(x.dtype());
@@ -81,8 +80,8 @@ void CudaKernelBackend::softmax_cross_entropy(const Tensor& x, const Tensor& lab
   });
 }
 
-void CudaKernelBackend::softmax_cross_entropy_grad(const Tensor& dloss, const Tensor& probabilities,
-                                                   const Tensor& labels, const Tensor& dx) {
+void CudaKernelBackend::softmax_cross_entropy_grad(ConstTensor dloss, ConstTensor probabilities, ConstTensor labels,
+                                                   Tensor dx) {
   constexpr const char* kOp = "softmax_cross_entropy_grad";
   const std::int64_t rows = dx.shape()[0], classes = dx.shape().last();
   const DType master = master_of(dx.dtype());

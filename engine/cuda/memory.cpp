@@ -49,23 +49,21 @@ std::string CudaKernelBackend::name() const { return "cuda (" + info_.name + ")"
 
 Layout CudaKernelBackend::preferred_layout(DType) const { return Layout::dense; }
 
-void CudaKernelBackend::upload(const Tensor& to, const void* host) {
-  staging_.send(to.data, host, to.bytes(), stream());
-}
+void CudaKernelBackend::upload(Tensor to, const void* host) { staging_.send(to.data, host, to.bytes(), stream()); }
 
-void CudaKernelBackend::download(void* host, const Tensor& from) {
+void CudaKernelBackend::download(void* host, ConstTensor from) {
   check_cuda(cudaMemcpyAsync(host, from.data, from.bytes(), cudaMemcpyDeviceToHost, stream().get()), "download of ",
              from.type);
   stream().synchronize();
 }
 
-void CudaKernelBackend::copy(const Tensor& from, const Tensor& to) {
+void CudaKernelBackend::copy(ConstTensor from, Tensor to) {
   require(from.type == to.type, "copy: from ", from.type, " to ", to.type);
   check_cuda(cudaMemcpyAsync(to.data, from.data, from.bytes(), cudaMemcpyDeviceToDevice, stream().get()), "copy of ",
              from.type);
 }
 
-void CudaKernelBackend::zero(const Tensor& x) {
+void CudaKernelBackend::zero(Tensor x) {
   check_cuda(cudaMemsetAsync(x.data, 0, x.bytes(), stream().get()), "zeroing ", x.type);
 }
 

@@ -105,7 +105,7 @@ struct MaxPoolGrad {
   }
 };
 
-Pooling check_pooling(const char* op, const Tensor& x, const Tensor& y, const Tensor& winner, const PoolSpec& spec) {
+Pooling check_pooling(const char* op, ConstTensor x, ConstTensor y, ConstTensor winner, const PoolSpec& spec) {
   check_dense_image(op, "the image", x);
   const auto pooled = [&](std::int64_t extent) { return (extent + 2 * spec.padding - spec.kernel) / spec.stride + 1; };
   require(spec.stride > 0 && spec.kernel > 0 && spec.kernel <= kMaxKernel && spec.padding >= 0 &&
@@ -124,7 +124,7 @@ Pooling check_pooling(const char* op, const Tensor& x, const Tensor& y, const Te
 
 }  // namespace
 
-void CudaKernelBackend::max_pool(const Tensor& x, const Tensor& y, const Tensor& winner, const PoolSpec& spec) {
+void CudaKernelBackend::max_pool(ConstTensor x, Tensor y, Tensor winner, const PoolSpec& spec) {
   const Pooling pool = check_pooling("max_pool", x, y, winner, spec);
   with_type(x.dtype(), "max_pool", [&]<class T>() {
     const MaxPool<T> body{pool, x.as<T>(), y.as<T>(), winner.as<std::uint8_t>()};
@@ -133,7 +133,7 @@ void CudaKernelBackend::max_pool(const Tensor& x, const Tensor& y, const Tensor&
   });
 }
 
-void CudaKernelBackend::max_pool_grad(const Tensor& dy, const Tensor& winner, const Tensor& dx, const PoolSpec& spec) {
+void CudaKernelBackend::max_pool_grad(ConstTensor dy, ConstTensor winner, Tensor dx, const PoolSpec& spec) {
   const Pooling pool = check_pooling("max_pool_grad", dx, dy, winner, spec);
   with_type(dx.dtype(), "max_pool_grad", [&]<class T>() {
     const MaxPoolGrad<T> body{pool, dy.as<T>(), winner.as<std::uint8_t>(), dx.as<T>()};

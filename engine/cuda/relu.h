@@ -16,13 +16,12 @@ Type relu_mask_type(const Type& y);
 
 /// mask = [y > 0]: bit c % 8 of byte c / 8 of a pixel's row, from the lowest one; 0 behind the last channel. y f32, f64
 /// or bf16, dense.
-void write_relu_mask(const Queue& queue, const Tensor& y, const Tensor& mask);
+void write_relu_mask(const Queue& queue, ConstTensor y, Tensor mask);
 
 /// Bytes of memory that relu_grad() needs.
 std::size_t relu_grad_bytes(const Type& dy);
 
 /// bias_relu_grad() of backend.h, on operands that have been checked; `memory` is free again for the next kernel.
-void relu_grad(const Queue& queue, const Tensor& dy, const Tensor& dy2, const Tensor& y, const Tensor& dz,
-               const Tensor& db, void* memory);
+void relu_grad(const Queue& queue, ConstTensor dy, ConstTensor dy2, ConstTensor y, Tensor dz, Tensor db, void* memory);
 
 }  // namespace dgsam

@@ -40,7 +40,7 @@ Type relu_mask_type(const Type& y) {
   return {DType::u8, {rows, (channels + kReluMaskBits - 1) / kReluMaskBits * (kReluMaskBits / kByteBits)}};
 }
 
-void write_relu_mask(const Queue& queue, const Tensor& y, const Tensor& mask) {
+void write_relu_mask(const Queue& queue, ConstTensor y, Tensor mask) {
   const std::int64_t channels = y.shape().last();
   with_type(y.dtype(), "relu mask", [&]<class T>() {
     const ReluMask<T> body{y.as<T>(), mask.as<std::uint8_t>(), channels, mask.shape()[1],

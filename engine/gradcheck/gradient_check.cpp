@@ -50,14 +50,14 @@ std::vector<std::byte> as_bytes(const std::vector<T>& values) {
 }
 
 template <class T>
-T download_scalar(Backend& backend, const Tensor& x) {
+T download_scalar(Backend& backend, ConstTensor x) {
   T value{};
   backend.download(&value, x);
   return value;
 }
 
 /// One element of a flat vector on the device.
-Tensor element(const FlatVector& vector, std::int64_t offset) {
+Tensor element(FlatVector& vector, std::int64_t offset) {
   return {vector.all().as<double>() + offset, {DType::f64, {1}, Layout::dense}};
 }
 
@@ -125,9 +125,10 @@ double relative_error(double analytic, double numeric, double scale) {
   return analytic == numeric ? 0 : std::abs(analytic - numeric) / size;
 }
 
-GradcheckRow compare_with_differences(Backend& backend, Program& program, const Bindings& bindings, Value loss,
-                                      int samples, double step) {
-  require(bindings.theta && bindings.gradient && bindings.theta->dtype() == DType::f64,
+GradcheckRow compare_with_differences(Backend& backend, Program& program, FlatVector& theta, Bindings bindings,
+                                      Value loss, int samples, double step) {
+  bindings.theta = &theta;
+  require(bindings.gradient && theta.dtype() == DType::f64,
           "a gradient check needs parameters and a gradient vector in f64");
   program.run(bindings);
   std::vector<double> gradient(static_cast<std::size_t>(bindings.gradient->layout().elements()));
@@ -136,11 +137,11 @@ GradcheckRow compare_with_differences(Backend& backend, Program& program, const 
   for (const double derivative : gradient) largest = std::max(largest, std::abs(derivative));
 
   GradcheckRow row;
-  for (const Derivative& derivative : sampled(bindings.theta->layout(), samples)) {
-    const Tensor at = element(*bindings.theta, derivative.offset);
+  for (const Derivative& derivative : sampled(theta.layout(), samples)) {
+    const Tensor at = element(theta, derivative.offset);
     const auto here = download_scalar<double>(backend, at);
-    const auto loss_at = [&](double theta) {
-      backend.upload(at, &theta);
+    const auto loss_at = [&](double value) {
+      backend.upload(at, &value);
       program.run(bindings);
       return download_scalar<double>(backend, program.value(loss));
     };
@@ -165,8 +166,8 @@ GradcheckRow check_gradients(Backend& backend, CheckedGraph checked, Value loss,
   graph.keep(loss);
   compile(graph, loss, {});
 
-  const FlatVector theta(backend, graph.theta_layout(), DType::f64);
-  const FlatVector gradient(backend, graph.theta_layout(), DType::f64);
+  FlatVector theta(backend, graph.theta_layout(), DType::f64);
+  FlatVector gradient(backend, graph.theta_layout(), DType::f64);
   for (std::size_t i = 0; i < checked.parameters_.size(); ++i) {
     backend.upload(theta.segment(static_cast<int>(i)), checked.parameters_[i].data());
   }
@@ -176,12 +177,11 @@ GradcheckRow check_gradients(Backend& backend, CheckedGraph checked, Value loss,
   for (std::size_t i = 0; i < checked.inputs_.size(); ++i) {
     buffers.emplace_back(backend, checked.inputs_[i].size());
     const ValueInfo& input = program.graph().info(program.graph().inputs()[i]);
-    inputs.push_back({input.name, {buffers.back().data(), input.type}});
-    backend.upload(inputs.back().tensor, checked.inputs_[i].data());
+    const Tensor tensor{buffers.back().data(), input.type};
+    inputs.push_back({input.name, tensor});
+    backend.upload(tensor, checked.inputs_[i].data());
   }
-  return compare_with_differences(backend, program,
-                                  {.theta = &theta, .gradient = &gradient, .statistics = nullptr, .inputs = inputs},
-                                  loss, samples);
+  return compare_with_differences(backend, program, theta, {.gradient = &gradient, .inputs = inputs}, loss, samples);
 }
 
 }  // namespace dgsam

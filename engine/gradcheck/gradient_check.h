@@ -51,9 +51,9 @@ double relative_error(double analytic, double numeric, double scale);
 /// with a fixed seed. Fills in `checked`, `worst` and `worst_at`. Throws Error when all derivatives vanish.
 GradcheckRow check_gradients(Backend& backend, CheckedGraph checked, Value loss, int samples = 100);
 
-/// The same for a program of one's own (gradients appended, f64, `loss` kept) at bindings.theta, whose elements are
+/// The same for a program of one's own (gradients appended, f64, `loss` kept) at theta, whose elements are
 /// changed and put back. Each derivative is (8(L(+h) - L(-h)) - (L(+2h) - L(-2h)))/12h, h = `step`.
-GradcheckRow compare_with_differences(Backend& backend, Program& program, const Bindings& bindings, Value loss,
-                                      int samples, double step = 1e-4);
+GradcheckRow compare_with_differences(Backend& backend, Program& program, FlatVector& theta, Bindings bindings,
+                                      Value loss, int samples, double step = 1e-4);
 
 }  // namespace dgsam

@@ -34,7 +34,10 @@ class Op {
   /// Types of the outputs. An absent optional operand has a default Type with `present(type)` false.
   /// Throws Error when the operands do not fit together.
   virtual std::vector<Type> infer(std::span<const Type> in) const = 0;
-  virtual void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const = 0;
+  /// `out` ends with the inputs that updates() names.
+  virtual void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const = 0;
+  /// The inputs, by number, that run() changes: statistics that training keeps.
+  virtual std::vector<int> updates() const { return {}; }
 
   /// Appends the nodes that compute d loss / d in from dout (one per output, Value{} where nothing flows back) and
   /// returns one Value per input, Value{} where no gradient is needed (ask graph.needs_gradient) or exists.

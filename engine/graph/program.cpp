@@ -32,29 +32,39 @@ Program::Program(Graph graph, Backend& backend, std::shared_ptr<Arena> arena, Me
     }
   }
   for (const Node& node : graph_.nodes()) {
-    first_operand_.push_back(operands_.size());
-    for (const auto& operands : {node.in, node.out}) {
-      for (const Value value : operands) {
-        operands_.push_back(value ? Tensor{nullptr, graph_.type(value)} : Tensor{});
-        if (!value) continue;
-        const ValueInfo& info = graph_.info(value);
-        if (info.space == Space::arena) {
-          in_arena_.push_back({operands_.size() - 1, plan_.offset[static_cast<std::size_t>(value.id)]});
-        } else {
-          bound_.push_back({operands_.size() - 1, info.space, info.slot});
-        }
-      }
-    }
+    in_.begin.push_back(in_.views.size());
+    for (const Value value : node.in) add_operand(in_, value);
+    out_.begin.push_back(out_.views.size());
+    for (const Value value : node.out) add_operand(out_, value);
+    for (const int input : node.op->updates()) add_operand(out_, node.in[static_cast<std::size_t>(input)]);
   }
-  first_operand_.push_back(operands_.size());
+  in_.begin.push_back(in_.views.size());
+  out_.begin.push_back(out_.views.size());
+}
+
+template <class View>
+void Program::add_operand(Operands<View>& operands, Value value) {
+  const std::size_t index = operands.views.size();
+  operands.views.push_back(value ? View{nullptr, graph_.type(value)} : View{});
+  if (!value) return;
+  const ValueInfo& info = graph_.info(value);
+  if (info.space == Space::arena) {
+    operands.in_arena.push_back({index, plan_.offset[static_cast<std::size_t>(value.id)]});
+  } else {
+    operands.bound.push_back({index, info.space, info.slot});
+  }
 }
 
 void Program::bind(const Bindings& bindings) {
   if (void* const address = arena_->address(); address != arena_address_) {
     arena_address_ = address;
-    for (const InArena& operand : in_arena_) {
-      operands_[operand.index].data = static_cast<std::byte*>(address) + operand.offset;
-    }
+    const auto place = [&](auto& operands) {
+      for (const InArena& operand : operands.in_arena) {
+        operands.views[operand.index].data = static_cast<std::byte*>(address) + operand.offset;
+      }
+    };
+    place(in_);
+    place(out_);
   }
   for (std::size_t slot = 0; slot < input_addresses_.size(); ++slot) {
     const ValueInfo& input = graph_.info(graph_.inputs()[slot]);
@@ -65,12 +75,12 @@ void Program::bind(const Bindings& bindings) {
             bound->tensor.type);
     input_addresses_[slot] = bound->tensor.data;
   }
-  const auto segment = [](const FlatVector* vector, int slot, const char* what) {
+  const auto segment = [](auto* vector, int slot, const char* what) {
     require(vector != nullptr, "a program was run without its ", what);
     return vector->segment(slot).data;
   };
-  for (const Bound& operand : bound_) {
-    void*& data = operands_[operand.index].data;
+  for (const Bound& operand : in_.bound) {
+    const void*& data = in_.views[operand.index].data;
     switch (operand.space) {
       case Space::parameter:
         data = segment(bindings.theta, operand.slot, "parameters");
@@ -88,6 +98,17 @@ void Program::bind(const Bindings& bindings) {
         break;
     }
   }
+  for (const Bound& operand : out_.bound) {
+    void*& data = out_.views[operand.index].data;
+    if (operand.space == Space::gradient) {
+      data = segment(bindings.gradient, operand.slot, "gradient vector");
+    } else {
+      require(operand.space == Space::statistic, "a program writes gradients and statistics only");
+      require(bindings.running_statistics == bindings.statistics, "a program that updates its statistics was run on ",
+              "statistics that it may not write");
+      data = segment(bindings.running_statistics, operand.slot, "statistics");
+    }
+  }
 }
 
 void Program::run(const Bindings& bindings) {
@@ -96,13 +117,10 @@ void Program::run(const Bindings& bindings) {
   if (profiling_) backend_->synchronize();
   for (std::size_t node = 0; node < graph_.nodes().size(); ++node) {
     const auto start = profiling_ ? Clock::now() : Clock::time_point();
-    const std::size_t inputs = graph_.nodes()[node].in.size();
-    const std::span<const Tensor> operands(operands_.data() + first_operand_[node],
-                                           first_operand_[node + 1] - first_operand_[node]);
     const bool aside = !joins_.empty() && joins_[node] != kInLine;
     if (joins_before_[node]) backend_->join_side();
     if (aside) backend_->begin_side();
-    graph_.nodes()[node].op->run(*backend_, operands.first(inputs), operands.subspan(inputs));
+    graph_.nodes()[node].op->run(*backend_, in_.of(node), out_.of(node));
     if (aside) backend_->end_side();
     if (profiling_) {
       backend_->join_side();
@@ -117,23 +135,31 @@ void Program::profile_node(std::size_t node, double seconds) {
   NodeProfile& profile = profile_[node];
   profile.seconds += seconds;
   profile.flops += node_flops(node);
-  for (std::size_t operand = first_operand_[node]; operand < first_operand_[node + 1]; ++operand) {
-    if (operands_[operand]) profile.bytes += static_cast<double>(operands_[operand].bytes());
-  }
+  profile.bytes += node_bytes(node);
   ++profile.runs;
 }
 
-Tensor Program::value(Value value) const {
+ConstTensor Program::value(Value value) const {
   const std::size_t offset = plan_.offset[static_cast<std::size_t>(value.id)];
   const auto kept = std::find(graph_.kept().begin(), graph_.kept().end(), value);
   require(kept != graph_.kept().end() && offset != Plan::kNone, "value %", value.id, " was not kept");
   require(arena_address_ != nullptr, "value %", value.id, " was read before the first run");
-  return {static_cast<std::byte*>(arena_address_) + offset, graph_.type(value)};
+  return {static_cast<const std::byte*>(arena_address_) + offset, graph_.type(value)};
 }
 
 double Program::node_flops(std::size_t node) const {
   const Node& at = graph_.nodes()[node];
   return at.op->flops(graph_.types(at.in), graph_.types(at.out));
+}
+
+double Program::node_bytes(std::size_t node) const {
+  double bytes = 0;
+  const auto add = [&](ConstTensor operand) {
+    if (operand) bytes += static_cast<double>(operand.bytes());
+  };
+  for (const ConstTensor operand : in_.of(node)) add(operand);
+  for (const Tensor operand : out_.of(node).first(graph_.nodes()[node].out.size())) add(operand);
+  return bytes;
 }
 
 double Program::flops() const {

@@ -31,15 +31,16 @@ class Arena {
 /// An input of a graph, by its name, and where it is in this run.
 struct NamedInput {
   std::string_view name;
-  Tensor tensor;  ///< of the input's type
+  ConstTensor tensor;  ///< of the input's type
 };
 
 /// What a run works on. Addresses may differ from run to run: SAM evaluates one program at θ and at θ̃.
 struct Bindings {
   const FlatVector* theta = nullptr;
-  const FlatVector* gradient = nullptr;    ///< may be null for a program without gradients
-  const FlatVector* statistics = nullptr;  ///< may be null for a model without
-  std::span<const NamedInput> inputs;      ///< all of graph.inputs(), in any order
+  FlatVector* gradient = nullptr;            ///< may be null for a program without gradients
+  const FlatVector* statistics = nullptr;    ///< may be null for a model without
+  FlatVector* running_statistics = nullptr;  ///< the same vector, for a program that updates it
+  std::span<const NamedInput> inputs;        ///< all of graph.inputs(), in any order
 };
 
 /// Time, work and traffic of one node, summed over the profiled runs.
@@ -62,7 +63,7 @@ class Program {
   const Graph& graph() const { return graph_; }
   std::size_t arena_bytes() const { return plan_.bytes; }
   /// A kept value; its bytes are valid until the next run of any program that shares the arena.
-  Tensor value(Value value) const;
+  ConstTensor value(Value value) const;
   /// Floating-point operations of one run.
   double flops() const;
   const std::vector<NodeProfile>& profile() const { return profile_; }
@@ -70,10 +71,6 @@ class Program {
   std::string dump() const;
 
  private:
-  void bind(const Bindings& bindings);
-  void profile_node(std::size_t node, double seconds);
-  double node_flops(std::size_t node) const;
-
   struct InArena {  ///< an operand whose address is known once the arena has one
     std::size_t index, offset;
   };
@@ -82,18 +79,35 @@ class Program {
     Space space;
     int slot;
   };
+  /// Operands of all nodes, one after the other, and what their addresses come from.
+  template <class View>
+  struct Operands {
+    std::vector<View> views;
+    std::vector<std::size_t> begin;  ///< per node, its first one; one more at the end
+    std::vector<InArena> in_arena;
+    std::vector<Bound> bound;
+
+    std::span<const View> of(std::size_t node) const {
+      return std::span(views).subspan(begin[node], begin[node + 1] - begin[node]);
+    }
+  };
+
+  template <class View>
+  void add_operand(Operands<View>& operands, Value value);
+  void bind(const Bindings& bindings);
+  void profile_node(std::size_t node, double seconds);
+  double node_flops(std::size_t node) const;
+  double node_bytes(std::size_t node) const;
 
   Graph graph_;
   Backend* backend_;
   std::shared_ptr<Arena> arena_;
   Plan plan_;
-  std::vector<Tensor> operands_;            ///< of all nodes, inputs then outputs of each
-  std::vector<std::size_t> first_operand_;  ///< per node, its index in operands_; one more at the end
-  std::vector<int> joins_;                  ///< joins_of() the graph; empty where nothing runs aside
-  std::vector<bool> joins_before_;          ///< per node, whether it needs what runs aside
-  std::vector<InArena> in_arena_;
-  std::vector<Bound> bound_;
-  std::vector<void*> input_addresses_;  ///< of the run, in the order of graph.inputs()
+  Operands<ConstTensor> in_;
+  Operands<Tensor> out_;                      ///< those that are updated behind those that are made
+  std::vector<int> joins_;                    ///< joins_of() the graph; empty where nothing runs aside
+  std::vector<bool> joins_before_;            ///< per node, whether it needs what runs aside
+  std::vector<const void*> input_addresses_;  ///< of the run, in the order of graph.inputs()
   void* arena_address_ = nullptr;
   std::vector<NodeProfile> profile_;
   bool profiling_ = false;

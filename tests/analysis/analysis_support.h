@@ -20,7 +20,7 @@ class QuadraticLoss final : public Loss {
     write(backend, theta, at);
   }
   double loss(const FlatVector& at) override { return quadratic_.loss(read(*backend_, at)); }
-  void gradient(const FlatVector& at, const FlatVector& g) override {
+  void gradient(const FlatVector& at, FlatVector& g) override {
     write(*backend_, g, quadratic_.gradient(read(*backend_, at)));
   }
 

@@ -32,7 +32,7 @@ TEST_CASE("the eigenvalues of a small matrix and their vectors, also where they 
 TEST_CASE("inner products by norms") {
   const auto backend = make_backend("cpu", {.threads = 1});
   const QuadraticLoss x(*backend, random_quadratic(40, 1), random_quadratic(40, 2).c);
-  const QuadraticLoss y(*backend, random_quadratic(40, 1), random_quadratic(40, 3).c);
+  QuadraticLoss y(*backend, random_quadratic(40, 1), random_quadratic(40, 3).c);
   const Vector a = read(*backend, x.theta), b = read(*backend, y.theta);
   const Vectors vectors(*backend, x.theta);
   const double scale = vectors.norm(x.theta) * vectors.norm(y.theta);
@@ -119,7 +119,7 @@ class TinyNetworkLoss final : public Loss {
     backend_.copy(theta.all(), network_.theta.all());
     return network_.run();
   }
-  void gradient(const FlatVector& theta, const FlatVector& g) override {
+  void gradient(const FlatVector& theta, FlatVector& g) override {
     loss(theta);
     backend_.copy(network_.gradient.all(), g.all());
   }
@@ -136,7 +136,7 @@ TEST_CASE("a tiny network's eigenvalues and trace are those of its explicit Hess
   options.image_size = 8;
   RunningNetwork network(*backend, build_network(spec, 3, options));
   const Vectors vectors(*backend, network.theta);
-  const FlatVector theta = vectors.make();
+  FlatVector theta = vectors.make();
   vectors.copy(network.theta, theta);
   TinyNetworkLoss loss(*backend, network);
   constexpr double kStep = 1e-6;
@@ -145,7 +145,7 @@ TEST_CASE("a tiny network's eigenvalues and trace are those of its explicit Hess
   const auto n = static_cast<std::size_t>(theta.layout().parameters());
   REQUIRE(n > 100);
   Vector explicit_hessian(n * n);
-  const FlatVector g = vectors.make(), at = vectors.make();
+  FlatVector g = vectors.make(), at = vectors.make();
   const Vector start = read(*backend, theta);
   for (std::size_t i = 0; i < n; ++i) {
     for (const double sign : {1.0, -1.0}) {

@@ -18,7 +18,7 @@ double distance(const Vector& a, const Vector& b) {
 }
 
 Vector at(const Plane& plane, PlanePoint point) {
-  const FlatVector theta = plane.vectors().make();
+  FlatVector theta = plane.vectors().make();
   plane.move_to(point, theta);
   return read(plane.vectors().backend(), theta);
 }
@@ -43,7 +43,7 @@ TEST_CASE("every filter of a random direction is as long as the filter of the we
   for (const DType dtype : {DType::f64, DType::f32}) {
     const FlatVector theta = network_like(*backend, dtype);
     const Vectors vectors(*backend, theta);
-    const FlatVector d = vectors.make();
+    FlatVector d = vectors.make();
     draw_filter_normalised(vectors, RandomStream(1, "test"), theta, d);
     const Vector weights = read(*backend, theta), drawn = read(*backend, d);
     const double tolerance = dtype == DType::f64 ? 1e-13 : 1e-6;

@@ -33,14 +33,14 @@ class NetworkLoss final : public Loss {
     backend_->download(&value, training_.gradient.program().value(training_.loss));
     return value;
   }
-  void gradient(const FlatVector& theta, const FlatVector& g) override { run(theta, &g); }
+  void gradient(const FlatVector& theta, FlatVector& g) override { run(theta, &g); }
 
   const FlatVector& theta() const { return training_.theta; }
 
  private:
   const Graph& graph() const { return training_.gradient.graph(); }
-  void run(const FlatVector& theta, const FlatVector* g) {
-    const FlatVector& gradient = g ? *g : unused_;
+  void run(const FlatVector& theta, FlatVector* g) {
+    FlatVector& gradient = g ? *g : unused_;
     training_.gradient.program().run(
         {.theta = &theta, .gradient = &gradient, .statistics = &training_.statistics, .inputs = batch_.inputs()});
   }

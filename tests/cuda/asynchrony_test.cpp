@@ -35,7 +35,7 @@ TEST_CASE("from the third step on a step is one launch: it allocates nothing and
 
 TEST_CASE("a recording knows its kernels, copies and fills, and counts nothing else") {
   CudaKernelBackend cuda;
-  const Buffer memory(cuda, 64), other(cuda, 64);
+  Buffer memory(cuda, 64), other(cuda, 64);
   const Tensor x{memory.data(), {DType::f32, {16}}}, y{other.data(), {DType::f32, {16}}};
   const auto recording = cuda.record([&] {
     cuda.fill(x, 2);
@@ -84,7 +84,7 @@ TEST_CASE("memory given back ends a recording, and the next steps make another o
 
 TEST_CASE("a recording refuses to be replayed after memory has been given back") {
   CudaKernelBackend cuda;
-  const Buffer memory(cuda, 64);
+  Buffer memory(cuda, 64);
   const Tensor x{memory.data(), {DType::f32, {16}}};
   const auto recording = cuda.record([&] { cuda.fill(x, 2); });
   std::vector<float> values(16);
@@ -100,7 +100,7 @@ TEST_CASE("a recording refuses to be replayed after memory has been given back")
 
 TEST_CASE("what may not be recorded is refused, and the device goes on after it") {
   CudaBackend cuda({.plan_cache = "none"});
-  const Buffer memory(cuda, 64);
+  Buffer memory(cuda, 64);
   const Tensor x{memory.data(), {DType::f32, {16}}};
   std::vector<float> values(16, 1);
   CHECK(error_of([&] { cuda.record([&] { Buffer(cuda, 64); }); }).find("cudaMalloc") != std::string::npos);
@@ -117,7 +117,7 @@ TEST_CASE("what may not be recorded is refused, and the device goes on after it"
 
 TEST_CASE("an early upload waits for the operations before the last release, and the next operations for it") {
   CudaKernelBackend cuda;
-  const Buffer memory(cuda, 128);
+  Buffer memory(cuda, 128);
   const Tensor staged{memory.data(), {DType::f32, {16}}}, x{memory.at(64), {DType::f32, {16}}};
   std::vector<float> values(16);
   for (int round = 1; round <= 3; ++round) {
@@ -133,7 +133,7 @@ TEST_CASE("an early upload waits for the operations before the last release, and
 
 TEST_CASE("work on the side has scratch memory of its own") {
   CudaKernelBackend cuda;
-  const Buffer memory(cuda, 4096);
+  Buffer memory(cuda, 4096);
   const Tensor x{memory.data(), {DType::f32, {512}}}, main{memory.at(2048), {DType::f64, {}}},
       side{memory.at(3072), {DType::f64, {}}};
   cuda.fill(x, 1);
@@ -152,7 +152,7 @@ TEST_CASE("work on the side has scratch memory of its own") {
 TEST_CASE("consecutive folds are one launch, unless one needs what another one writes") {
   CudaKernelBackend cuda;
   constexpr std::int64_t kRows = 5, kLength = 12, kMatrix = 256, kVector = 64;
-  const Buffer memory(cuda, 16 * kMatrix);
+  Buffer memory(cuda, 16 * kMatrix);
   const auto matrix = [&](std::size_t i) {
     return Tensor{memory.at(i * kMatrix), {DType::f32, {kRows, 1, 1, kLength}}};
   };

@@ -32,7 +32,17 @@ struct Operands {
   Array run(ConvAlgorithm& algorithm) {
     const Stream stream;
     const Tensor workspace = tensors.make({DType::u8, {static_cast<std::int64_t>(algorithm.workspace_bytes())}});
-    algorithm.run({stream.get(), 1}, {x.data, w.data, y.data, b.data, z.data, mask.data, relu.data, db.data},
+    algorithm.run({stream.get(), 1},
+                  {.x = x.data,
+                   .w = w.data,
+                   .y = y.data,
+                   .result = result.data,
+                   .bias = b.data,
+                   .residual = z.data,
+                   .written_mask = mask.data,
+                   .mask = mask.data,
+                   .relu_output = relu.data,
+                   .bias_grad = db.data},
                   workspace.data);
     return tensors.read(result);
   }
@@ -239,7 +249,8 @@ TEST_CASE("an operand off the 16-byte grid goes to the kernels, and a failure na
   const Stream stream;
   const std::string error = "cuBLASLt: cublasLtMatmul for " + problem.text() +
                             ": an unsupported value or parameter was passed to the function";
-  CHECK_THROWS_WITH_AS(algorithm->run({stream.get(), 1}, {x.data, wt.data, on.data}, nullptr), error.c_str(), Error);
+  CHECK_THROWS_WITH_AS(algorithm->run({stream.get(), 1}, {.x = x.data, .w = wt.data, .result = on.data}, nullptr),
+                       error.c_str(), Error);
 }
 
 }  // namespace dgsam::test

@@ -12,7 +12,7 @@ namespace {
 using emulated::Order;
 
 /// The tensor of `count` elements that starts `skip` elements into `x`.
-Tensor part(const Tensor& x, std::int64_t skip, std::int64_t count) {
+Tensor part(Tensor x, std::int64_t skip, std::int64_t count) {
   return {static_cast<std::byte*>(x.data) + static_cast<std::size_t>(skip) * size_of(x.dtype()), {x.dtype(), {count}}};
 }
 

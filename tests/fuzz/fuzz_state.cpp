@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace dgsam;
   static const TemporaryFolder folder;
   static const auto backend = make_backend("cpu", {.threads = 1, .onednn = false});
-  static const FlatVector theta = [] {  // as make_corpus.py writes it
+  static FlatVector theta = [] {  // as make_corpus.py writes it
     auto layout = std::make_shared<FlatLayout>();
     layout->add("w", {FlatLayout::kAlignment});
     return FlatVector(*backend, layout, DType::f32);

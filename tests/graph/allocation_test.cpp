@@ -23,7 +23,8 @@ std::atomic<std::int64_t> host_allocations{0};
 
 }  // namespace
 
-// This test program's operator new, to count. The array forms call these.
+// This test program's operator new, to count. The array forms call these. Those of delete are not inlined: GCC would
+// see free() after operator new and warn of a mismatch.
 void* operator new(std::size_t bytes) {
   if (void* const address = counted(bytes)) return address;
   throw std::bad_alloc();

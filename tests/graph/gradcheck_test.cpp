@@ -27,7 +27,7 @@ class HostOp : public Op {
   explicit HostOp(Body body) : body_(std::move(body)) {}
   std::string name() const override { return "host_op"; }
   std::vector<Type> infer(std::span<const Type> in) const override { return {in[0]}; }
-  void run(Backend&, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend&, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     body_(in[0].as<double>(), out[0].as<double>(), in[0].shape());
   }
 

@@ -118,22 +118,31 @@ class Session {
     for (const Value input : program.graph().inputs()) {
       const ValueInfo& info = program.graph().info(input);
       buffers_.emplace_back(backend, info.type.bytes());
-      inputs.push_back({info.name, {buffers_.back().data(), info.type}});
+      const Tensor tensor{buffers_.back().data(), info.type};
+      inputs.push_back({info.name, tensor});
       std::vector<double> values = random(info.name, info.type.elements(), 0, 1);
       if (info.type.dtype == DType::i32) {
         for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>((i * 2 + 1) % kClasses);
       }
       if (info.type.dtype == DType::i64) values = {17, 3, 0};
-      set(inputs.back().tensor, values);
+      set(tensor, values);
     }
   }
 
-  Bindings bindings() const {
-    return {.theta = &theta, .gradient = &gradient, .statistics = &statistics, .inputs = inputs};
+  Bindings bindings() {
+    return {.theta = &theta,
+            .gradient = &gradient,
+            .statistics = &statistics,
+            .running_statistics = &statistics,
+            .inputs = inputs};
   }
   void run() { program.run(bindings()); }
+  /// Input number `slot`.
+  Tensor input(std::size_t slot) {
+    return {buffers_[slot].data(), program.graph().type(program.graph().inputs()[slot])};
+  }
 
-  void set(const Tensor& to, const std::vector<double>& values) {
+  void set(Tensor to, const std::vector<double>& values) {
     const auto upload = [&]<class T>(T) {
       std::vector<T> host(values.size());
       std::transform(values.begin(), values.end(), host.begin(), [](double value) { return static_cast<T>(value); });
@@ -152,7 +161,7 @@ class Session {
         fail("a test set a tensor of ", to.type.text());
     }
   }
-  std::vector<double> get(const Tensor& from) {
+  std::vector<double> get(ConstTensor from) {
     std::vector<double> values(static_cast<std::size_t>(from.elements()));
     if (from.dtype() == DType::f64) {
       backend_.download(values.data(), from);

@@ -42,8 +42,8 @@ TEST_CASE("program: it can be run at another theta and into another gradient vec
   const auto backend = plain_backend();
   const Net net = trained_net(DType::f64, Norm::folded);
   Session session(*backend, net.graph);
-  const FlatVector perturbed(*backend, net.graph.theta_layout(), DType::f64);
-  const FlatVector elsewhere(*backend, net.graph.theta_layout(), DType::f64);
+  FlatVector perturbed(*backend, net.graph.theta_layout(), DType::f64);
+  FlatVector elsewhere(*backend, net.graph.theta_layout(), DType::f64);
   std::vector<double> theta = session.get(session.theta.all());
   std::vector<double> moved = theta;
   for (double& value : moved) value *= 1.01;
@@ -70,7 +70,7 @@ TEST_CASE("program: inputs are bound per run") {
   const auto backend = plain_backend();
   const Net net = trained_net(DType::f64, Norm::folded);
   Session a(*backend, net.graph), b(*backend, net.graph);
-  const Tensor& images = b.inputs.front().tensor;
+  const Tensor images = b.input(0);
   a.set(images, std::vector<double>(static_cast<std::size_t>(images.elements()), 0.5));
   b.run();
   // The names decide, not the order.

@@ -40,8 +40,8 @@ TEST_CASE("surface: gradients are those of the losses, whatever the batch, and t
 
   CheckpointSurface halves = run.open(6, 3);
   const Vectors vectors(whole.backend(), whole.theta());
-  const FlatVector direction = vectors.make(), g = vectors.make(), again = vectors.make(), there = vectors.make();
-  const FlatVector mean = vectors.make();
+  FlatVector direction = vectors.make(), g = vectors.make(), again = vectors.make(), there = vectors.make();
+  FlatVector mean = vectors.make();
   for (std::size_t i = 0; i < 4; ++i) {
     CAPTURE(whole.losses()[i].name);
     Loss& loss = *whole.losses()[i].loss;

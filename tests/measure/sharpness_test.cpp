@@ -108,7 +108,7 @@ class CountedLoss final : public Loss {
  public:
   explicit CountedLoss(Loss& loss) : loss_(loss) {}
   double loss(const FlatVector& theta) override { return ++losses, loss_.loss(theta); }
-  void gradient(const FlatVector& theta, const FlatVector& g) override {
+  void gradient(const FlatVector& theta, FlatVector& g) override {
     ++gradients;
     loss_.gradient(theta, g);
   }

@@ -223,7 +223,7 @@ TEST_CASE("a batch on the device: short ones leave the rest alone, and what does
   const std::vector<std::int32_t> labels = {5, 6};
   batch.load({.pixels = pixels.data(), .labels = labels}, 1);
   batch.load({.pixels = pixels.data(), .labels = std::span(labels).first(1)}, 0);
-  batch.load({.make = [&](const Tensor& images) { backend.fill(images, 9); }, .labels = std::span(labels).first(1)}, 1);
+  batch.load({.make = [&](Tensor images) { backend.fill(images, 9); }, .labels = std::span(labels).first(1)}, 1);
   std::vector<std::int32_t> found(4);
   backend.download(found.data(), batch.labels(0, 2));
   CHECK(found == std::vector<std::int32_t>{5, 0, 5, 6});

@@ -49,7 +49,7 @@ class RunningNetwork {
       buffers_.emplace_back(backend, info.type.bytes());
       inputs_.push_back({info.name, {buffers_.back().data(), info.type}});
     }
-    const Tensor &images = inputs_[0].tensor, &labels = inputs_[1].tensor;
+    const Tensor images{buffers_[0].data(), inputs_[0].tensor.type}, labels{buffers_[1].data(), inputs_[1].tensor.type};
     std::vector<double> pixels(static_cast<std::size_t>(images.elements()));
     for (double& pixel : pixels) pixel = random.normal();
     std::vector<std::int32_t> classes(static_cast<std::size_t>(labels.elements()));
@@ -62,11 +62,11 @@ class RunningNetwork {
 
   /// One pass at the current parameters; fills `gradient` when the network has gradients. Returns the loss.
   double run() {
-    program_.run({&theta, &gradient, &statistics, inputs_});
+    program_.run({&theta, &gradient, &statistics, &statistics, inputs_});
     return downloaded(program_.value(loss_)).front();
   }
   std::vector<double> logits() const { return downloaded(program_.value(logits_)); }
-  std::vector<double> downloaded(const Tensor& tensor) const {
+  std::vector<double> downloaded(ConstTensor tensor) const {
     std::vector<double> values(static_cast<std::size_t>(tensor.elements()));
     backend_.download(values.data(), tensor);
     return values;
@@ -85,7 +85,7 @@ class RunningNetwork {
 
 /// Gives the statistics, gammas and betas of batch norms values that no term of a formula can hide behind.
 inline void scatter_batch_norms(RunningNetwork& network, Backend& backend) {
-  for (const FlatVector* vector : {&network.theta, &network.statistics}) {
+  for (FlatVector* vector : {&network.theta, &network.statistics}) {
     for (const FlatLayout::Segment& segment : vector->layout().segments()) {
       if (segment.shape.rank() != 1 || segment.name.starts_with("fc.")) continue;
       RandomStream random(11, segment.name);

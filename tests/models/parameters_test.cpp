@@ -28,7 +28,7 @@ struct Vectors {
 };
 
 template <class T = float>
-std::vector<T> values(Backend& backend, const Tensor& tensor) {
+std::vector<T> values(Backend& backend, ConstTensor tensor) {
   std::vector<T> host(static_cast<std::size_t>(tensor.elements()));
   backend.download(host.data(), tensor);
   return host;
@@ -95,7 +95,7 @@ void remove(std::vector<NamedTensor>& tensors, const std::string& name) {
 TEST_CASE("ResNet starts as PyTorch's: convolutions N(0, 2/(K R S)), gamma 1, beta 0, fc U(+-1/sqrt(in))") {
   const auto backend = plain_backend();
   const Network network = build_network({"resnet18", 100}, f32());
-  const Vectors vectors(*backend, network);
+  Vectors vectors(*backend, network);
   for (const std::string name : {"conv1.weight", "layer1.0.conv1.weight", "layer4.0.downsample.0.weight"}) {
     const Shape shape = vectors.theta.layout().find(name)->shape;
     const double sigma = std::sqrt(2.0 / static_cast<double>(shape[0] * shape[1] * shape[2]));
@@ -122,7 +122,7 @@ TEST_CASE("ResNet starts as PyTorch's: convolutions N(0, 2/(K R S)), gamma 1, be
 TEST_CASE("the MNIST CNN's convolutions start uniform in +-1/sqrt(C R S), weight and bias") {
   const auto backend = plain_backend();
   const Network network = build_network({"mnist-cnn", 10, 1}, {.batch = 1, .image_size = 28});
-  const Vectors vectors(*backend, network);
+  Vectors vectors(*backend, network);
   for (const auto& [name, fan_in] : {std::pair{"conv1.weight", 9.0},
                                      {"conv1.bias", 9.0},
                                      {"conv3.weight", 1152.0},
@@ -159,7 +159,7 @@ TEST_CASE("saved weights are loaded back to the bit, in f32 and f64") {
     const Network network = build_network(tiny_bottleneck(), 5, options);
     Vectors saved(*backend, network, 1);
     backend->fill(saved.statistics.segment(3), 0.25);
-    const Vectors loaded(*backend, network, 2);
+    Vectors loaded(*backend, network, 2);
     const std::string path = folder.file("weights-" + dtype);
     save_weights(path, network.graph, *backend, saved.theta, saved.statistics, {{"step", "7"}});
     const LoadReport report = load_weights(path, network.graph, *backend, loaded.theta, loaded.statistics);
@@ -179,7 +179,7 @@ TEST_CASE("files hold PyTorch's state_dict: K,C,R,S weights and a batch count be
   const auto backend = plain_backend();
   const TemporaryFolder folder;
   const Network network = build_network(tiny_basic(), 5, f32());
-  const Vectors vectors(*backend, network);
+  Vectors vectors(*backend, network);
   save_weights(folder.file("w"), network.graph, *backend, vectors.theta, vectors.statistics);
   const SafetensorsFile file(folder.file("w"));
   CHECK(file.entries().size() ==
@@ -203,7 +203,7 @@ TEST_CASE("weights in F16 and without batch counts are loaded too") {
   const auto backend = plain_backend();
   const TemporaryFolder folder;
   const Network network = build_network(tiny_basic(), 5, f32());
-  const Vectors vectors(*backend, network);
+  Vectors vectors(*backend, network);
   save_weights(folder.file("w"), network.graph, *backend, vectors.theta, vectors.statistics);
   std::vector<NamedTensor> half;
   const SafetensorsFile file(folder.file("w"));
@@ -212,7 +212,7 @@ TEST_CASE("weights in F16 and without batch counts are loaded too") {
     half.push_back(make_named_tensor<float>(entry.name, "F16", entry.shape, file.read_as<float>(entry.name)));
   }
   write_safetensors(folder.file("half"), half);
-  const Vectors loaded(*backend, network, 2);
+  Vectors loaded(*backend, network, 2);
   load_weights(folder.file("half"), network.graph, *backend, loaded.theta, loaded.statistics);
   const std::vector<float> a = values(*backend, vectors.theta.all()), b = values(*backend, loaded.theta.all());
   int wrong = 0;
@@ -231,7 +231,7 @@ TEST_CASE("a head for another number of classes, or none, leaves the initialised
   remove(headless, "fc.bias");
   write_safetensors(folder.file("headless"), headless);
   for (const std::string name : {"other", "headless"}) {
-    const Vectors vectors(*backend, network, 2), before(*backend, network, 2);
+    Vectors vectors(*backend, network, 2), before(*backend, network, 2);
     const LoadReport report =
         load_weights(folder.file(name), network.graph, *backend, vectors.theta, vectors.statistics);
     CHECK(report.head_reinitialised);
@@ -249,7 +249,7 @@ TEST_CASE("every other difference is an Error that lists them, and nothing is lo
   const auto backend = plain_backend();
   const TemporaryFolder folder;
   const Network network = build_network(tiny_basic(), 5, f32());
-  const Vectors source(*backend, network, 1), vectors(*backend, network, 2), before(*backend, network, 2);
+  Vectors source(*backend, network, 1), vectors(*backend, network, 2), before(*backend, network, 2);
   const std::string path = folder.file("w");
   save_weights(path, network.graph, *backend, source.theta, source.statistics);
   std::vector<NamedTensor> tensors = tensors_of(path);
@@ -356,7 +356,7 @@ TEST_CASE("half a head is an Error, not a new head") {
   const auto backend = plain_backend();
   const TemporaryFolder folder;
   const Network network = build_network(tiny_basic(), 5, f32());
-  const Vectors vectors(*backend, network);
+  Vectors vectors(*backend, network);
   save_weights(folder.file("w"), network.graph, *backend, vectors.theta, vectors.statistics);
   const auto load = [&](std::vector<NamedTensor> tensors) {
     write_safetensors(folder.file("changed"), tensors);
@@ -374,7 +374,7 @@ TEST_CASE("vectors of another network are refused") {
   const auto backend = plain_backend();
   const TemporaryFolder folder;
   const Network basic = build_network(tiny_basic(), 5, f32()), other = build_network(tiny_bottleneck(), 5, f32());
-  const Vectors vectors(*backend, other);
+  Vectors vectors(*backend, other);
   CHECK_THROWS_AS(initialise(basic.graph, *backend, vectors.theta, 1), Error);
   CHECK_THROWS_AS(save_weights(folder.file("w"), basic.graph, *backend, vectors.theta, vectors.statistics), Error);
 }
@@ -383,7 +383,7 @@ TEST_CASE("a file of torch.save with a wrapper's prefix loads like the safetenso
   const auto backend = plain_backend();
   const std::string path = std::string(DGSAM_SOURCE_DIR) + "/tests/golden/pth/nested.pth";
   const Network network = build_network(tiny_basic(), 5, f32());
-  const Vectors vectors(*backend, network);
+  Vectors vectors(*backend, network);
   const std::string error =
       error_of([&] { load_weights(path, network.graph, *backend, vectors.theta, vectors.statistics); });
   CHECK(error.starts_with(path + " does not fit the model: conv1.weight is [2, 3, 2, 2], expected [16, 3, 7, 7]; "));
@@ -394,7 +394,7 @@ TEST_CASE("a file of torch.save with a wrapper's prefix loads like the safetenso
   std::vector<NamedTensor> tensors = tensors_of(folder.file("w"));
   for (NamedTensor& tensor : tensors) tensor.name = "module." + tensor.name;
   write_safetensors(folder.file("parallel"), tensors);
-  const Vectors loaded(*backend, network, 2);
+  Vectors loaded(*backend, network, 2);
   const LoadReport report =
       load_weights(folder.file("parallel"), network.graph, *backend, loaded.theta, loaded.statistics);
   CHECK(report.notes ==
@@ -407,7 +407,7 @@ TEST_CASE("a file's model is recognised by its tensors, and named when another o
   const TemporaryFolder folder;
   const auto save = [&](const ModelSpec& model) {
     const Network network = build_network(model, f32());
-    const Vectors vectors(*backend, network);
+    Vectors vectors(*backend, network);
     save_weights(folder.file(model.name), network.graph, *backend, vectors.theta, vectors.statistics);
     return folder.file(model.name);
   };
@@ -428,7 +428,7 @@ TEST_CASE("a file's model is recognised by its tensors, and named when another o
   CHECK_FALSE(recognise_model(*open_tensor_file(folder.file("less"))));
 
   const Network network = build_network({"mnist-cnn", 10, 3}, f32());
-  const Vectors vectors(*backend, network);
+  Vectors vectors(*backend, network);
   CHECK_THROWS_WITH_AS(
       load_weights(folder.file("resnet18"), network.graph, *backend, vectors.theta, vectors.statistics),
       doctest::Contains("does not fit the model (it fits --model resnet18 with 7 classes): conv1.weight is"), Error);

@@ -12,11 +12,11 @@ namespace {
 class Wrong final : public CpuBackend {
  public:
   using CpuBackend::CpuBackend;
-  void relu(const Tensor& x, const Tensor& y) override {
+  void relu(ConstTensor x, Tensor y) override {
     CpuBackend::relu(x, y);
     y.as<float>()[7] += 0.01f;
   }
-  void max_pool(const Tensor& x, const Tensor& y, const Tensor& winner, const PoolSpec& spec) override {
+  void max_pool(ConstTensor x, Tensor y, Tensor winner, const PoolSpec& spec) override {
     CpuBackend::max_pool(x, y, winner, spec);
     winner.as<std::uint8_t>()[0] ^= 1;
   }

@@ -89,7 +89,7 @@ class Tensors {
     }
   }
 
-  Array read(const Tensor& tensor) {
+  Array read(ConstTensor tensor) {
     switch (tensor.dtype()) {
       case DType::f32:
         return download<float>(tensor);
@@ -124,7 +124,7 @@ class Tensors {
     }
   }
   template <class T>
-  Tensor upload(const Array& values, const Tensor& to) {
+  Tensor upload(const Array& values, Tensor to) {
     std::vector<T> host(values.values.size());
     for (std::int64_t i = 0; i < to.elements(); ++i) {
       host[static_cast<std::size_t>(position(to.type, i))] = narrow<T>(values[i]);
@@ -133,7 +133,7 @@ class Tensors {
     return to;
   }
   template <class T>
-  Array download(const Tensor& from) {
+  Array download(ConstTensor from) {
     Array values(from.shape());
     std::vector<T> host(values.values.size());
     backend_.download(host.data(), from);

@@ -83,7 +83,7 @@ Vector state_value(const std::string& name, const Shape& shape) {
   return values;
 }
 
-void initialise_by_name(Backend& backend, const FlatVector& vector) {
+void initialise_by_name(Backend& backend, FlatVector& vector) {
   Vector all;
   for (const FlatLayout::Segment& segment : vector.layout().segments()) {
     Vector values = state_value(segment.name, segment.shape);

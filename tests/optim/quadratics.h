@@ -17,7 +17,7 @@ using Vector = std::vector<double>;
 inline Vector read(Backend& backend, const FlatVector& vector) {
   Vector values;
   for (const FlatLayout::Segment& segment : vector.layout().segments()) {
-    const Tensor tensor = vector.segment(segment);
+    const ConstTensor tensor = vector.segment(segment);
     const auto count = static_cast<std::size_t>(tensor.elements());
     if (vector.dtype() == DType::f64) {
       Vector part(count);
@@ -32,7 +32,7 @@ inline Vector read(Backend& backend, const FlatVector& vector) {
   return values;
 }
 
-inline void write(Backend& backend, const FlatVector& vector, const Vector& values) {
+inline void write(Backend& backend, FlatVector& vector, const Vector& values) {
   auto next = values.begin();
   for (const FlatLayout::Segment& segment : vector.layout().segments()) {
     const Tensor tensor = vector.segment(segment);
@@ -100,14 +100,14 @@ class Quadratics : public Gradient {
 
   int domains() const override { return static_cast<int>(domains_.size()); }
   void begin_step(std::int64_t, std::span<const int> order) override { order_.assign(order.begin(), order.end()); }
-  void of_batch(int j, const FlatVector& theta, const FlatVector& g, const Tensor& loss) override {
+  void of_batch(int j, const FlatVector& theta, FlatVector& g, Tensor loss) override {
     const Vector at = visit(theta);
     const auto domain = static_cast<std::size_t>(order_[static_cast<std::size_t>(j)]);
     domain_gradients += 1;
     write(*backend_, g, domains_[domain].gradient(at));
     write_scalar(loss, domains_[domain].loss(at));
   }
-  void of_mean(const FlatVector& theta, const FlatVector& g, const Tensor& loss) override {
+  void of_mean(const FlatVector& theta, FlatVector& g, Tensor loss) override {
     const Vector at = visit(theta);
     Vector sum(at.size(), 0.0);
     double total = 0;
@@ -133,7 +133,7 @@ class Quadratics : public Gradient {
     if (watched) watched_values.push_back(read(*backend_, *watched));
     return visited.back();
   }
-  void write_scalar(const Tensor& scalar, double value) {
+  void write_scalar(Tensor scalar, double value) {
     const auto single = static_cast<float>(value);
     backend_->upload(scalar, scalar.dtype() == DType::f64 ? static_cast<const void*>(&value) : &single);
   }

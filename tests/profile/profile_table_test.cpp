@@ -33,7 +33,7 @@ struct Fixture {
   }
   void run(int times) {
     const FlatVector theta(*backend, program.graph().theta_layout(), DType::f64);
-    const FlatVector gradient(*backend, program.graph().theta_layout(), DType::f64);
+    FlatVector gradient(*backend, program.graph().theta_layout(), DType::f64);
     const Buffer x(*backend, 64 * 96 * sizeof(double)), labels(*backend, 64 * sizeof(std::int32_t));
     const NamedInput inputs[] = {{"x", {x.data(), {DType::f64, {64, 96}, Layout::dense}}},
                                  {"labels", {labels.data(), {DType::i32, {64}, Layout::dense}}}};

@@ -27,7 +27,7 @@ TEST_CASE("the counted arithmetic of a pass is what the program says") {
 TEST_CASE("bytes are those of all operands, and the roofline takes the slower of arithmetic and traffic") {
   const auto cpu = plain_backend();
   BenchBackend bench(*cpu, {});
-  const Buffer memory(bench, 4096);
+  Buffer memory(bench, 4096);
   const Tensor x{memory.data(), {DType::f32, {1, 4, 4, 2}}}, y{memory.at(1024), {DType::f32, {1, 4, 4, 3}}};
   const Tensor w{memory.at(2048), {DType::f32, {3, 1, 1, 2}}};
   bench.add(x, x, x);
@@ -43,7 +43,7 @@ TEST_CASE("bytes are those of all operands, and the roofline takes the slower of
 
 TEST_CASE("images that stay are uploaded once to each address") {
   const auto cpu = plain_backend();
-  const Buffer memory(*cpu, 8);
+  Buffer memory(*cpu, 8);
   const Tensor a{memory.data(), {DType::f32, {1}}}, b{memory.at(4), {DType::f32, {1}}};
   for (const bool stay : {false, true}) {
     BenchBackend bench(*cpu, {.images_stay = stay});

@@ -158,14 +158,14 @@ std::vector<double> mean_of_batches(Backend& backend, const ModelSpec& model, Ne
   options.bn = {.momentum = 0.25, .running = RunningStatistics::first_pass};
   Program program(build_network(model, options).graph, backend, std::make_shared<Arena>(backend));
   DeviceBatch batch(backend, image_type(program.graph(), domains), domains);
-  const FlatVector gradient(backend, program.graph().theta_layout(), DType::f32);
-  const FlatVector statistics(backend, program.graph().statistic_layout(), DType::f32);
+  FlatVector gradient(backend, program.graph().theta_layout(), DType::f32);
+  FlatVector statistics(backend, program.graph().statistic_layout(), DType::f32);
   std::vector<double> sum(statistics.bytes() / sizeof(float));
   for (int i = 0; i < count; ++i) {
     int domain = 0;
     for (const ImageBatch& of_domain : batches.next()) batch.load(of_domain, domain++);
     backend.zero(statistics.all());
-    program.run({.theta = &theta, .gradient = &gradient, .statistics = &statistics, .inputs = batch.inputs()});
+    program.run({.theta = &theta, .gradient = &gradient, .statistics = &statistics, .running_statistics = &statistics, .inputs = batch.inputs()});
     std::vector<float> own(sum.size());
     backend.download(own.data(), statistics.all());
     for (std::size_t at = 0; at < own.size(); ++at) sum[at] += 4 * static_cast<double>(own[at]) / count;
@@ -189,7 +189,7 @@ TEST_CASE("estimated statistics are the mean of what training's own passes see o
                                  {.batch_size = 4, .seed = 5, .threads = 1});
   };
   const Graph graph = build_network(model, options).graph;
-  const FlatVector theta(*backend, graph.theta_layout(), DType::f32);
+  FlatVector theta(*backend, graph.theta_layout(), DType::f32);
   initialise(graph, *backend, theta, 3);
 
   const auto for_mean = batches(), for_estimate = batches();

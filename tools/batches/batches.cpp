@@ -61,7 +61,7 @@ class DeviceElements {
   }
   /// Refers to this object.
   ImageBatch batch() const {
-    return {.make = [this](const Tensor& images) { images_->device()->make(recipes_, images); }, .labels = labels_};
+    return {.make = [this](Tensor images) { images_->device()->make(recipes_, images); }, .labels = labels_};
   }
 
  private:

@@ -26,7 +26,7 @@ class DeviceImages {
   /// What becomes of an element, with everything random drawn.
   ImageRecipe recipe(const BatchElement& element) const;
   /// As ImageStore::make(), for images of the transform's size and channels.
-  void make(std::span<const ImageRecipe> recipes, const Tensor& images) { store_->make(recipes, images); }
+  void make(std::span<const ImageRecipe> recipes, Tensor images) { store_->make(recipes, images); }
 
   std::int64_t count() const { return std::ssize(sizes_); }
   /// Of all pixels.

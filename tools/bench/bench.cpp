@@ -51,8 +51,8 @@ class NoGradient final : public Gradient {
   explicit NoGradient(int domains) : domains_(domains) {}
   int domains() const override { return domains_; }
   void begin_step(std::int64_t, std::span<const int>) override {}
-  void of_batch(int, const FlatVector&, const FlatVector&, const Tensor&) override {}
-  void of_mean(const FlatVector&, const FlatVector&, const Tensor&) override {}
+  void of_batch(int, const FlatVector&, FlatVector&, Tensor) override {}
+  void of_mean(const FlatVector&, FlatVector&, Tensor) override {}
 
  private:
   int domains_;

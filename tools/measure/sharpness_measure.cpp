@@ -30,7 +30,7 @@ class WeighedLoss final : public Loss {
     weight_ = 1;
     return loss_.loss(theta);
   }
-  void gradient(const FlatVector& theta, const FlatVector& g) override {
+  void gradient(const FlatVector& theta, FlatVector& g) override {
     weight_ = kGradientWork;
     loss_.gradient(theta, g);
   }

@@ -26,7 +26,7 @@ double flops_of(const Call& call) {
                                      {"linear_weight_grad", 1, 2}};
   for (const Positions& at : kProducts) {
     if (call.op != at.op) continue;
-    const Tensor &y = call.operands[at.y].tensor, &w = call.operands[at.w].tensor;
+    const ConstTensor &y = call.operands[at.y].tensor, &w = call.operands[at.w].tensor;
     return 2.0 * static_cast<double>(y.elements()) * static_cast<double>(w.elements() / w.shape()[0]);
   }
   return 0;
@@ -67,7 +67,7 @@ double matrix_rate(Backend& backend, DType dtype) {
   double rate = 0;
   for (std::int64_t channels = 512; channels <= 8192; channels *= 2) {
     const Type image{dtype, {64, 16, 16, channels}}, weights{dtype, {channels, 1, 1, channels}};
-    const Buffer x = noise(backend, image), w = noise(backend, weights), y(backend, image.bytes());
+    Buffer x = noise(backend, image), w = noise(backend, weights), y(backend, image.bytes());
     const double seconds = best_seconds(backend, [&] {
       backend.conv2d({x.data(), image}, {w.data(), weights}, {}, {}, {y.data(), image}, {});
     });
@@ -84,7 +84,7 @@ DeviceRates measure_device_rates(Backend& backend, DType dtype) {
   DeviceRates rates;
   rates.flops_per_second = matrix_rate(backend, dtype);
   const Type type{DType::f32, {kCopied}};
-  const Buffer from(backend, type.bytes()), to(backend, type.bytes());
+  Buffer from(backend, type.bytes()), to(backend, type.bytes());
   const double seconds = best_seconds(backend, [&] { backend.copy({from.data(), type}, {to.data(), type}); });
   rates.bytes_per_second = 2.0 * static_cast<double>(type.bytes()) / seconds;
   return rates;
@@ -98,7 +98,7 @@ double roofline_seconds(const std::vector<OperationWork>& work, const DeviceRate
   return seconds;
 }
 
-void BenchBackend::upload_early(const Tensor& to, const void* host) {
+void BenchBackend::upload_early(Tensor to, const void* host) {
   if (options_.images_stay && !resident_.insert(to.data).second) return;
   InterceptingBackend::upload_early(to, host);
 }

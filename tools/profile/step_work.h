@@ -36,7 +36,7 @@ class BenchBackend final : public InterceptingBackend {
   };
   BenchBackend(Backend& inner, const Options& options) : InterceptingBackend(inner), options_(options) {}
 
-  void upload_early(const Tensor& to, const void* host) override;
+  void upload_early(Tensor to, const void* host) override;
   void begin_side() override;
   void end_side() override;
   void join_side() override;

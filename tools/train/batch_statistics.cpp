@@ -24,7 +24,7 @@ FlatVector estimate_statistics(Backend& backend, const ModelSpec& model, Network
   for (int done = 0; done < count; ++done) {
     int domain = 0;
     for (const ImageBatch& of_domain : batches.next()) batch.load(of_domain, domain++);
-    program.run({.theta = &theta, .statistics = &own, .inputs = batch.inputs()});
+    program.run({.theta = &theta, .statistics = &own, .running_statistics = &own, .inputs = batch.inputs()});
     add_to_mean(backend, own, done, mean);
     progress.advance(1);
   }

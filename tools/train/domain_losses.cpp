@@ -30,7 +30,7 @@ class DomainLosses::DomainLoss final : public Loss {
     return loss;
   }
 
-  void gradient(const FlatVector& theta, const FlatVector& g) override {
+  void gradient(const FlatVector& theta, FlatVector& g) override {
     const double batches = static_cast<double>(part_.indices.size()) / owner_.options_.batch;
     const auto reader = make_evaluation_batches(*owner_.images_, part_, owner_.options_.batch);
     FlatVector& of_batch = owner_.batch_gradient_;

@@ -21,7 +21,7 @@ inline constexpr const char* kNewStateFile = "state.new.safetensors";  ///< exis
 
 struct StateVector {
   std::string name;
-  const FlatVector* vector;
+  FlatVector* vector;
 };
 
 /// Writes the state into `folder`; the one there becomes the previous one. Throws Error that names the file; the older

@@ -233,7 +233,7 @@ bool Trainer::resume() {
   return true;
 }
 
-std::vector<StateVector> Trainer::state_vectors() const {
+std::vector<StateVector> Trainer::state_vectors() {
   std::vector<StateVector> vectors{{"theta", &theta_}, {"statistics", &statistics_}};
   for (const BaseOptimizer::State& state : optimizer_->state()) vectors.push_back({state.name, state.vector});
   if (swad_) {

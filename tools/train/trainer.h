@@ -52,7 +52,7 @@ class Trainer {
   /// The values and files of the run that there is; false when it was stopped before it had saved a state.
   bool resume();
   nlohmann::ordered_json describe(const std::vector<std::string>& notes) const;
-  std::vector<StateVector> state_vectors() const;
+  std::vector<StateVector> state_vectors();
 
   // trainer_run.cpp: how it goes
   std::unique_ptr<TrainingBatches> make_batches() const;

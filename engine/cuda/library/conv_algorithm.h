@@ -33,14 +33,16 @@ struct ConvProblem {
   std::string text() const;
 };
 
-/// Device addresses by role; null for absent ones. The result is written where its role says: y, dx in x, dw in w.
+/// Device addresses by role; null for absent ones. Of x, w and y the one that is the result is not looked at.
 struct ConvOperands {
-  void* x = nullptr;
-  void* w = nullptr;
-  void* y = nullptr;
+  const void* x = nullptr;
+  const void* w = nullptr;
+  const void* y = nullptr;
+  void* result = nullptr;  ///< y of forward, dw of weight_grad, else dx
   const void* bias = nullptr;
   const void* residual = nullptr;
-  void* mask = nullptr;
+  void* written_mask = nullptr;       ///< forward
+  const void* mask = nullptr;         ///< data_grad_relu
   const void* relu_output = nullptr;  ///< data_grad_relu: the x of backend.h, whose ReLU it is
   void* bias_grad = nullptr;          ///< data_grad_relu
 };

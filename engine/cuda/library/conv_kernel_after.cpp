@@ -36,15 +36,12 @@ class KernelAfter final : public ConvAlgorithm {
   void run(const Queue& queue, const ConvOperands& operands, void* workspace) override {
     convolution_->run(queue, operands, workspace);
     if (problem_.op == ConvOp::forward) {
-      return write_relu_mask(queue, {operands.y, problem_.y}, {operands.mask, relu_mask_type(problem_.y)});
+      return write_relu_mask(queue, {operands.result, problem_.y}, {operands.written_mask, relu_mask_type(problem_.y)});
     }
-    const auto optional = [](bool present, void* data, const Type& type) {
-      return present ? Tensor{data, type} : Tensor{};
-    };
-    const Tensor dz{operands.x, problem_.x};
-    relu_grad(queue, dz, optional(problem_.residual, const_cast<void*>(operands.residual), problem_.x),
-              {const_cast<void*>(operands.relu_output), problem_.x}, dz,
-              optional(problem_.bias, operands.bias_grad, {DType::f32, {problem_.x.shape.last()}}), workspace);
+    const Tensor dz{operands.result, problem_.x}, db{operands.bias_grad, {DType::f32, {problem_.x.shape.last()}}};
+    const ConstTensor dx2{operands.residual, problem_.x};
+    relu_grad(queue, dz, problem_.residual ? dx2 : ConstTensor{}, {operands.relu_output, problem_.x}, dz,
+              problem_.bias ? db : Tensor{}, workspace);
   }
 
  private:

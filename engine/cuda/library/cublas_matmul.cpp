@@ -155,24 +155,25 @@ class CublasAlgorithm final : public ConvAlgorithm {
     const ConvProblem& problem = matmul_->problem;
     const Shape channels{matmul_->image().shape.last()};
     const Tensor narrow{workspace, {DType::bf16, channels}};
-    const Tensor bias{matmul_->is_relu_grad() ? operands.bias_grad : const_cast<void*>(operands.bias),
-                      {DType::f32, channels}};
+    const Tensor bias_grad{operands.bias_grad, {DType::f32, channels}};
     if (problem.bias) {
-      if (matmul_->narrow_bias() && !matmul_->is_relu_grad()) cast_elements(queue, bias, narrow);
-      matmul_->set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, matmul_->narrow_bias() ? narrow.data : bias.data);
+      const void* const bias = matmul_->is_relu_grad() ? operands.bias_grad : operands.bias;
+      if (matmul_->narrow_bias() && !matmul_->is_relu_grad()) cast_elements(queue, {bias, bias_grad.type}, narrow);
+      matmul_->set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, matmul_->narrow_bias() ? narrow.data : bias);
     }
     if (problem.has_mask()) {
-      Tensor mask{operands.mask, relu_mask_type(matmul_->image())};
+      const void* mask = matmul_->is_relu_grad() ? operands.mask : operands.written_mask;
       if (mask_bytes_ > 0) {
-        mask.data = static_cast<std::byte*>(workspace) + bias_bytes_;
-        write_relu_mask(queue, {const_cast<void*>(operands.relu_output), matmul_->image()}, mask);
+        const Tensor made{static_cast<std::byte*>(workspace) + bias_bytes_, relu_mask_type(matmul_->image())};
+        write_relu_mask(queue, {operands.relu_output, matmul_->image()}, made);
+        mask = made.data;
       }
-      matmul_->set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, mask.data);
+      matmul_->set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, mask);
     }
     const bool forward = problem.op == ConvOp::forward, weight_grad = problem.op == ConvOp::weight_grad;
     const void* const a = weight_grad ? operands.x : operands.w;
     const void* const b = forward ? operands.x : operands.y;
-    void* const d = forward ? operands.y : weight_grad ? operands.w : operands.x;
+    void* const d = operands.result;
     const float alpha = 1, beta = problem.residual ? 1 : 0;
     check_cublas(
         cublasLtMatmul(matmul_->handle, matmul_->desc.get(), &alpha, a, matmul_->a.get(), b, matmul_->b.get(), &beta,
@@ -180,7 +181,7 @@ class CublasAlgorithm final : public ConvAlgorithm {
                        workspace_ > 0 ? static_cast<std::byte*>(workspace) + bias_bytes_ + mask_bytes_ : nullptr,
                        workspace_, queue.stream),
         "cublasLtMatmul", problem);
-    if (matmul_->narrow_bias() && matmul_->is_relu_grad()) cast_elements(queue, narrow, bias);
+    if (matmul_->narrow_bias() && matmul_->is_relu_grad()) cast_elements(queue, narrow, bias_grad);
   }
 
  private:

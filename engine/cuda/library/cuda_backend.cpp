@@ -69,8 +69,9 @@ std::size_t CudaBackend::Hash::operator()(const ConvProblem& problem) const {
 }
 
 bool CudaBackend::run(const ConvProblem& problem, const ConvOperands& operands) {
-  if (problem.x.dtype == DType::f64 || !words_at(operands.x, operands.w, operands.y, operands.bias, operands.residual,
-                                                 operands.mask, operands.relu_output, operands.bias_grad)) {
+  if (problem.x.dtype == DType::f64 ||
+      !words_at(operands.x, operands.w, operands.y, operands.result, operands.bias, operands.residual,
+                operands.written_mask, operands.mask, operands.relu_output, operands.bias_grad)) {
     return false;
   }
   auto found = algorithms_.find(problem);
@@ -104,13 +105,14 @@ bool CudaBackend::masks_agree(DType dtype) try {
   const Type mask = relu_mask_type(problem.y);
   std::vector<float> signs(static_cast<std::size_t>(problem.w.elements()));
   for (std::int64_t k = 0; k < kChannels; ++k) signs[static_cast<std::size_t>(k * kDepth)] = k * k % 7 < 3 ? 1 : -1;
-  const Buffer f32(*this, signs.size() * sizeof(float)), x(*this, problem.x.bytes()), w(*this, problem.w.bytes()),
+  Buffer f32(*this, signs.size() * sizeof(float)), x(*this, problem.x.bytes()), w(*this, problem.w.bytes()),
       y(*this, problem.y.bytes()), theirs(*this, mask.bytes()), ours(*this, mask.bytes());
   upload({f32.data(), {DType::f32, problem.w.shape}}, signs.data());
   cast({f32.data(), {DType::f32, problem.w.shape}}, {w.data(), problem.w});
   fill({x.data(), problem.x}, 1);
   void* const workspace = scratch(ways.front()->workspace_bytes());
-  ways.front()->run(queue(), {.x = x.data(), .w = w.data(), .y = y.data(), .mask = theirs.data()}, workspace);
+  ways.front()->run(queue(), {.x = x.data(), .w = w.data(), .result = y.data(), .written_mask = theirs.data()},
+                    workspace);
   write_relu_mask(queue(), {y.data(), problem.y}, {ours.data(), mask});
   std::vector<std::uint8_t> bytes(mask.bytes()), expected(mask.bytes());
   download(bytes.data(), {theirs.data(), mask});
@@ -120,13 +122,12 @@ bool CudaBackend::masks_agree(DType dtype) try {
   return false;  // a library that writes none
 }
 
-void CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
-                         const Conv2dSpec& spec) {
+void CudaBackend::conv2d(ConstTensor x, ConstTensor w, ConstTensor b, ConstTensor z, Tensor y, const Conv2dSpec& spec) {
   conv2d_relu_mask(x, w, b, z, y, {}, spec);
 }
 
-void CudaBackend::conv2d_relu_mask(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
-                                   const Tensor& mask, const Conv2dSpec& spec) {
+void CudaBackend::conv2d_relu_mask(ConstTensor x, ConstTensor w, ConstTensor b, ConstTensor z, Tensor y,
+                                   Opaque<Tensor> mask, const Conv2dSpec& spec) {
   conv_geometry("conv2d", x, w, y, spec);
   check("conv2d", "w", w, {x.dtype(), w.shape()});
   check("conv2d", "y", y, {x.dtype(), y.shape()});
@@ -143,12 +144,14 @@ void CudaBackend::conv2d_relu_mask(const Tensor& x, const Tensor& w, const Tenso
                             .residual = static_cast<bool>(z),
                             .mask = static_cast<bool>(mask),
                             .tf32 = tf32_ && x.dtype() == DType::f32};
-  if (run(problem, {x.data, w.data, y.data, b.data, z.data, mask.data})) return;
+  const ConvOperands operands{
+      .x = x.data, .w = w.data, .result = y.data, .bias = b.data, .residual = z.data, .written_mask = mask.data};
+  if (run(problem, operands)) return;
   CudaKernelBackend::conv2d(x, w, b, z, y, spec);
   if (mask) write_relu_mask(queue(), y, mask);
 }
 
-void CudaBackend::conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) {
+void CudaBackend::conv2d_data_grad(ConstTensor dy, ConstTensor w, Tensor dx, const Conv2dSpec& spec) {
   conv_geometry("conv2d_data_grad", dx, w, dy, spec);
   check("conv2d_data_grad", "w", w, {dy.dtype(), w.shape()});
   check("conv2d_data_grad", "dx", dx, {dy.dtype(), dx.shape()});
@@ -158,13 +161,12 @@ void CudaBackend::conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tens
                             .y = dy.type,
                             .spec = {spec.stride, spec.padding, false},
                             .tf32 = tf32_ && dy.dtype() == DType::f32};
-  if (run(problem, {dx.data, w.data, dy.data})) return;
+  if (run(problem, {.w = w.data, .y = dy.data, .result = dx.data})) return;
   CudaKernelBackend::conv2d_data_grad(dy, w, dx, spec);
 }
 
-void CudaBackend::conv2d_data_grad_relu(const Tensor& dy, const Tensor& w, const Tensor& dx2, const Tensor& x,
-                                        const Tensor& mask, const Tensor& dz, const Tensor& db,
-                                        const Conv2dSpec& spec) {
+void CudaBackend::conv2d_data_grad_relu(ConstTensor dy, ConstTensor w, ConstTensor dx2, ConstTensor x,
+                                        Opaque<ConstTensor> mask, Tensor dz, Tensor db, const Conv2dSpec& spec) {
   constexpr const char* kOp = "conv2d_data_grad_relu";
   conv_geometry(kOp, dz, w, dy, spec);
   check(kOp, "w", w, {dy.dtype(), w.shape()});
@@ -182,9 +184,9 @@ void CudaBackend::conv2d_data_grad_relu(const Tensor& dy, const Tensor& w, const
                             .residual = static_cast<bool>(dx2),
                             .mask = static_cast<bool>(mask),
                             .tf32 = tf32_ && dy.dtype() == DType::f32};
-  const ConvOperands operands{.x = dz.data,
-                              .w = w.data,
+  const ConvOperands operands{.w = w.data,
                               .y = dy.data,
+                              .result = dz.data,
                               .residual = dx2.data,
                               .mask = mask.data,
                               .relu_output = x.data,
@@ -192,7 +194,7 @@ void CudaBackend::conv2d_data_grad_relu(const Tensor& dy, const Tensor& w, const
   if (!run(problem, operands)) Backend::conv2d_data_grad_relu(dy, w, dx2, x, mask, dz, db, spec);
 }
 
-void CudaBackend::conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dSpec& spec) {
+void CudaBackend::conv2d_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw, const Conv2dSpec& spec) {
   conv_geometry("conv2d_weight_grad", x, dw, dy, spec);
   check("conv2d_weight_grad", "dy", dy, {x.dtype(), dy.shape()});
   check("conv2d_weight_grad", "dw", dw, {master_of(x.dtype()), dw.shape()});
@@ -202,7 +204,7 @@ void CudaBackend::conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Te
                             .y = dy.type,
                             .spec = {spec.stride, spec.padding, false},
                             .tf32 = tf32_ && x.dtype() == DType::f32};
-  if (run(problem, {x.data, dw.data, dy.data})) return;
+  if (run(problem, {.x = x.data, .y = dy.data, .result = dw.data})) return;
   CudaKernelBackend::conv2d_weight_grad(x, dy, dw, spec);
 }
 

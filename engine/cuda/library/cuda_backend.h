@@ -31,14 +31,13 @@ class CudaBackend final : public CudaKernelBackend {
   /// 0, so that nothing is fused, where cuBLASLt's masks are not what the kernels take them for; found out by a small
   /// product at the first call.
   int relu_mask_bits(DType activation) override;
-  void conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
-              const Conv2dSpec& spec) override;
-  void conv2d_relu_mask(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& z, const Tensor& y,
-                        const Tensor& mask, const Conv2dSpec& spec) override;
-  void conv2d_data_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dSpec& spec) override;
-  void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dSpec& spec) override;
-  void conv2d_data_grad_relu(const Tensor& dy, const Tensor& w, const Tensor& dx2, const Tensor& x, const Tensor& mask,
-                             const Tensor& dz, const Tensor& db, const Conv2dSpec& spec) override;
+  void conv2d(ConstTensor x, ConstTensor w, ConstTensor b, ConstTensor z, Tensor y, const Conv2dSpec& spec) override;
+  void conv2d_relu_mask(ConstTensor x, ConstTensor w, ConstTensor b, ConstTensor z, Tensor y, Opaque<Tensor> mask,
+                        const Conv2dSpec& spec) override;
+  void conv2d_data_grad(ConstTensor dy, ConstTensor w, Tensor dx, const Conv2dSpec& spec) override;
+  void conv2d_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw, const Conv2dSpec& spec) override;
+  void conv2d_data_grad_relu(ConstTensor dy, ConstTensor w, ConstTensor dx2, ConstTensor x, Opaque<ConstTensor> mask,
+                             Tensor dz, Tensor db, const Conv2dSpec& spec) override;
 
  private:
   struct Hash {

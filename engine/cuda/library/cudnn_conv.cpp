@@ -100,22 +100,24 @@ class CudnnAlgorithm final : public ConvAlgorithm {
 
   void run(const Queue& queue, const ConvOperands& operands, void* workspace) override {
     check(operands);
-    const bool weights = problem_.op == ConvOp::weight_grad;
-    Tensor cast, master;  // the operand in the graph's type, and in f32
+    const ConvOp op = problem_.op;
+    const bool weights = op == ConvOp::weight_grad;
+    Tensor cast;  // the operand in the graph's type
     if (cast_) {
       cast = {static_cast<std::byte*>(workspace) + aligned(plan_bytes_), *cast_};
-      master = {weights ? operands.w : const_cast<void*>(operands.bias), {DType::f32, cast_->shape}};
-      if (!weights) cast_elements(queue, master, cast);
+      if (!weights) cast_elements(queue, {operands.bias, {DType::f32, cast_->shape}}, cast);
     }
+    const void* const result = cast_ && weights ? cast.data : operands.result;
     std::vector<std::int64_t> uids{kUidX, kUidW, kUidY};
-    std::vector<void*> addresses{operands.x, cast_ && weights ? cast.data : operands.w, operands.y};
+    std::vector<const void*> addresses{op == ConvOp::data_grad ? result : operands.x, weights ? result : operands.w,
+                                       op == ConvOp::forward ? result : operands.y};
     if (problem_.bias) {
       uids.push_back(kUidBias);
-      addresses.push_back(cast_ ? cast.data : const_cast<void*>(operands.bias));
+      addresses.push_back(cast_ ? cast.data : operands.bias);
     }
     if (problem_.residual) {
       uids.push_back(kUidResidual);
-      addresses.push_back(const_cast<void*>(operands.residual));
+      addresses.push_back(operands.residual);
     }
     try {
       CudnnDescriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
@@ -127,7 +129,7 @@ class CudnnAlgorithm final : public ConvAlgorithm {
     } catch (const Error& error) {
       fail(error.what(), ", ", name_, " for ", problem_.text());
     }
-    if (cast_ && weights) cast_elements(queue, cast, master);
+    if (cast_ && weights) cast_elements(queue, cast, {operands.result, {DType::f32, cast_->shape}});
   }
 
  private:
@@ -136,9 +138,10 @@ class CudnnAlgorithm final : public ConvAlgorithm {
       if (!wanted || (address != nullptr && words_at(address))) return;
       fail("cuDNN: ", problem_.text(), ": ", role, " is at ", address, ", no address that is a multiple of 16");
     };
-    check_one("x", operands.x, true);
-    check_one("w", operands.w, true);
-    check_one("y", operands.y, true);
+    check_one("x", operands.x, problem_.op != ConvOp::data_grad);
+    check_one("w", operands.w, problem_.op != ConvOp::weight_grad);
+    check_one("y", operands.y, problem_.op != ConvOp::forward);
+    check_one("the result", operands.result, true);
     check_one("the bias", operands.bias, problem_.bias);
     check_one("the residual", operands.residual, problem_.residual);
   }

@@ -39,6 +39,8 @@ inline constexpr cudnnBackendAttributeType_t cudnn_type_of<float> = CUDNN_TYPE_F
 template <>
 inline constexpr cudnnBackendAttributeType_t cudnn_type_of<void*> = CUDNN_TYPE_VOID_PTR;
 template <>
+inline constexpr cudnnBackendAttributeType_t cudnn_type_of<const void*> = CUDNN_TYPE_VOID_PTR;
+template <>
 inline constexpr cudnnBackendAttributeType_t cudnn_type_of<cudnnHandle_t> = CUDNN_TYPE_HANDLE;
 template <>
 inline constexpr cudnnBackendAttributeType_t cudnn_type_of<cudnnDataType_t> = CUDNN_TYPE_DATA_TYPE;

@@ -11,7 +11,7 @@ class FoldBatchNormGrad final : public Op {
   explicit FoldBatchNormGrad(double eps) : eps_(eps) {}
   std::string name() const override { return "fold_batch_norm_grad"; }
   std::vector<Type> infer(std::span<const Type> in) const override { return {in[0], in[1], in[1]}; }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.fold_batch_norm_grad(in[0], in[1], in[2], in[3], eps_, in[4], in[5], out[0], out[1], out[2]);
   }
   Place place() const override { return Place::last; }
@@ -33,7 +33,7 @@ class FoldBatchNorm final : public Op {
     }
     return {{folded_, in[kW].shape, Layout::dense}, in[kBeta]};
   }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.fold_batch_norm(in[kW], in[kGamma], in[kBeta], in[kMean], in[kVar], eps_, out[0], out[1]);
   }
   Place place() const override { return Place::first; }
@@ -55,17 +55,18 @@ class BatchNormGrad final : public Op {
  public:
   std::string name() const override { return "batch_norm_grad"; }
   std::vector<Type> infer(std::span<const Type> in) const override { return {in[0], in[1], in[1]}; }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.batch_norm_grad(in[0], in[1], in[2], in[3], in[4], out[0], out[1], out[2]);
   }
   bool in_place(int in, int out) const override { return in == 4 && out == 0; }
 };
 
-/// in: x, gamma, beta, running mean, running var, counters; out: y, mean, invstd.
+/// in: x, gamma, beta, running mean, running var, counters; out: y, mean, invstd, and the running ones that it updates.
 class BatchNorm final : public Op {
  public:
   explicit BatchNorm(const BatchNormSpec& spec) : spec_(spec) {}
   enum { kX, kGamma, kBeta, kRunningMean, kRunningVar, kCounters };
+  enum { kY, kMean, kInvstd, kOutputs };
   std::string name() const override { return "batch_norm"; }
   std::string attributes() const override {
     constexpr const char* kWhen[] = {"first pass", "every pass", "never"};
@@ -80,13 +81,21 @@ class BatchNorm final : public Op {
             "batch_norm: batch statistics need more than one value per channel, not ", in[kX].text());
     return {in[kX], channels, channels};
   }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
-    backend.batch_norm(in[kX], in[kGamma], in[kBeta], in[kRunningMean], in[kRunningVar], in[kCounters], out[0], out[1],
-                       out[2], spec_);
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
+    const bool updates = out.size() > kOutputs;
+    const Tensor running_mean = updates ? out[kOutputs] : Tensor{},
+                 running_var = updates ? out[kOutputs + 1] : Tensor{};
+    backend.batch_norm(in[kX], in[kGamma], in[kBeta], running_mean, running_var, in[kCounters], out[kY], out[kMean],
+                       out[kInvstd], spec_);
+  }
+  std::vector<int> updates() const override {
+    if (spec_.running == RunningStatistics::never) return {};
+    return {kRunningMean, kRunningVar};
   }
   std::vector<Value> gradient(Graph& graph, const Node& node, std::span<const Value> dout) const override {
-    const std::vector<Value> d = graph.append(std::make_shared<BatchNormGrad>(),
-                                              {node.in[kX], node.in[kGamma], node.out[1], node.out[2], dout[0]});
+    const std::vector<Value> d =
+        graph.append(std::make_shared<BatchNormGrad>(),
+                     {node.in[kX], node.in[kGamma], node.out[kMean], node.out[kInvstd], dout[kY]});
     return {d[0], d[1], d[2], Value{}, Value{}, Value{}};
   }
 

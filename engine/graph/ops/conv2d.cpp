@@ -26,7 +26,7 @@ class Conv2dWeightGrad final : public Op {
   std::vector<Type> infer(std::span<const Type> in) const override {
     return {{master_of(in[0].dtype), w_, Layout::dense}};
   }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.conv2d_weight_grad(in[0], in[1], out[0], spec_);
   }
   double flops(std::span<const Type> in, std::span<const Type> out) const override { return conv_flops(in[1], out[0]); }
@@ -62,7 +62,7 @@ std::vector<Type> Conv2d::infer(std::span<const Type> in) const {
   return {y, {DType::u8, {y.elements() / channels, padded / 8}, Layout::dense}};
 }
 
-void Conv2d::run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const {
+void Conv2d::run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const {
   if (mask_bits_ == 0) return backend.conv2d(in[kX], in[kW], in[kBias], in[kResidual], out[0], spec_);
   backend.conv2d_relu_mask(in[kX], in[kW], in[kBias], in[kResidual], out[0], out[1], spec_);
 }
@@ -93,7 +93,7 @@ double Conv2d::flops(std::span<const Type> in, std::span<const Type> out) const 
 
 std::string Conv2dDataGrad::attributes() const { return window_text(spec_); }
 
-void Conv2dDataGrad::run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const {
+void Conv2dDataGrad::run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const {
   backend.conv2d_data_grad(in[kDy], in[kW], out[0], spec_);
 }
 
@@ -108,7 +108,7 @@ std::vector<Type> Conv2dDataGradRelu::infer(std::span<const Type> in) const {
   return {x, want_db_ ? Type{master_of(x.dtype), {x.shape.last()}, Layout::dense} : absent_type()};
 }
 
-void Conv2dDataGradRelu::run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const {
+void Conv2dDataGradRelu::run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const {
   backend.conv2d_data_grad_relu(in[kDy], in[kW], in[kDx2], in[kX], in[kMask], out[0], out[1], spec_);
 }
 
@@ -126,7 +126,7 @@ std::vector<Type> BiasReluGradOp::infer(std::span<const Type> in) const {
           want_db_ ? Type{master_of(dy.dtype), {dy.shape.last()}, Layout::dense} : absent_type()};
 }
 
-void BiasReluGradOp::run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const {
+void BiasReluGradOp::run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const {
   backend.bias_relu_grad(in[kDy], in[kDy2], in[kY], out[0], out[1]);
 }
 

@@ -19,7 +19,7 @@ class Conv2d final : public Op {
   std::string name() const override { return "conv2d"; }
   std::string attributes() const override;
   std::vector<Type> infer(std::span<const Type> in) const override;
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override;
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override;
   std::vector<Value> gradient(Graph& graph, const Node& node, std::span<const Value> dout) const override;
   double flops(std::span<const Type> in, std::span<const Type> out) const override;
 
@@ -39,7 +39,7 @@ class Conv2dDataGrad final : public Op {
   std::string name() const override { return "conv2d_data_grad"; }
   std::string attributes() const override;
   std::vector<Type> infer(std::span<const Type>) const override { return {x_}; }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override;
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override;
   double flops(std::span<const Type> in, std::span<const Type> out) const override;
 
  private:
@@ -55,7 +55,7 @@ class BiasReluGradOp final : public Op {
 
   std::string name() const override { return "bias_relu_grad"; }
   std::vector<Type> infer(std::span<const Type> in) const override;
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override;
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override;
   bool in_place(int in, int out) const override { return (in == kDy || in == kDy2) && out == 0; }
 
  private:
@@ -71,7 +71,7 @@ class Conv2dDataGradRelu final : public Op {
   std::string name() const override { return "conv2d_data_grad_relu"; }
   std::string attributes() const override;
   std::vector<Type> infer(std::span<const Type> in) const override;
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override;
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override;
   double flops(std::span<const Type> in, std::span<const Type> out) const override;
 
  private:

@@ -20,7 +20,7 @@ class Dropout final : public Op {
     require(in[0].layout == Layout::dense, "dropout: needs a dense tensor, not ", in[0].text());
     return {in[0]};
   }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.dropout(in[0], in[1], out[0], spec_);
   }
   std::vector<Value> gradient(Graph& graph, const Node& node, std::span<const Value> dout) const override {

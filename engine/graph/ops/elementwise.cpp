@@ -12,7 +12,7 @@ class Cast final : public Op {
   std::string name() const override { return "cast"; }
   std::string attributes() const override { return "to " + std::string(name_of(to_)); }
   std::vector<Type> infer(std::span<const Type> in) const override { return {{to_, in[0].shape, in[0].layout}}; }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.cast(in[0], out[0]);
   }
   /// Weight gradients already come in the master type, whatever the weights were cast to: then nothing is to be done.
@@ -34,7 +34,7 @@ class Fill final : public Op {
     return out.str();
   }
   std::vector<Type> infer(std::span<const Type>) const override { return {type_}; }
-  void run(Backend& backend, std::span<const Tensor>, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor>, std::span<const Tensor> out) const override {
     backend.fill(out[0], value_);
   }
 

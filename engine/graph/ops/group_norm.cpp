@@ -10,7 +10,7 @@ class GroupNormGrad final : public Op {
   explicit GroupNormGrad(int groups) : groups_(groups) {}
   std::string name() const override { return "group_norm_grad"; }
   std::vector<Type> infer(std::span<const Type> in) const override { return {in[0], in[1], in[1]}; }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.group_norm_grad(in[0], in[1], in[2], in[3], in[4], out[0], out[1], out[2], groups_);
   }
   bool in_place(int in, int out) const override { return in == 4 && out == 0; }
@@ -34,7 +34,7 @@ class GroupNorm final : public Op {
     const Type statistics{master_of(x.dtype), {x.shape[0], groups_}, Layout::dense};
     return {x, statistics, statistics};
   }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.group_norm(in[0], in[1], in[2], out[0], out[1], out[2], groups_, eps_);
   }
   std::vector<Value> gradient(Graph& graph, const Node& node, std::span<const Value> dout) const override {

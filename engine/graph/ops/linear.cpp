@@ -15,7 +15,7 @@ class LinearDataGrad final : public Op {
   std::vector<Type> infer(std::span<const Type> in) const override {
     return {{in[0].dtype, {in[0].shape[0], in[1].shape[1]}, Layout::dense}};
   }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.linear_data_grad(in[0], in[1], out[0]);
   }
   double flops(std::span<const Type> in, std::span<const Type>) const override {
@@ -30,7 +30,7 @@ class LinearWeightGrad final : public Op {
   std::vector<Type> infer(std::span<const Type> in) const override {
     return {{master_of(in[0].dtype), {in[1].shape[1], in[0].shape[1]}, Layout::dense}};
   }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.linear_weight_grad(in[0], in[1], out[0]);
   }
   double flops(std::span<const Type> in, std::span<const Type>) const override {
@@ -53,7 +53,7 @@ class Linear final : public Op {
     }
     return {{x.dtype, {x.shape[0], w.shape[0]}, Layout::dense}};
   }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.linear(in[kX], in[kW], in[kBias], out[0]);
   }
   std::vector<Value> gradient(Graph& graph, const Node& node, std::span<const Value> dout) const override {

@@ -10,7 +10,7 @@ class SoftmaxCrossEntropyGrad final : public Op {
   explicit SoftmaxCrossEntropyGrad(const Type& x) : x_(x) {}
   std::string name() const override { return "softmax_cross_entropy_grad"; }
   std::vector<Type> infer(std::span<const Type>) const override { return {x_}; }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.softmax_cross_entropy_grad(in[0], in[1], in[2], out[0]);
   }
 
@@ -29,7 +29,7 @@ class SoftmaxCrossEntropy final : public Op {
     const DType master = master_of(x.dtype);
     return {{master, {}, Layout::dense}, {master, x.shape, Layout::dense}};
   }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.softmax_cross_entropy(in[0], in[1], out[0], out[1]);
   }
   std::vector<Value> gradient(Graph& graph, const Node& node, std::span<const Value> dout) const override {

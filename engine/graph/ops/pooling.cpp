@@ -10,7 +10,7 @@ class MaxPoolGrad final : public Op {
   MaxPoolGrad(const PoolSpec& spec, const Type& x) : spec_(spec), x_(x) {}
   std::string name() const override { return "max_pool_grad"; }
   std::vector<Type> infer(std::span<const Type>) const override { return {x_}; }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.max_pool_grad(in[0], in[1], out[0], spec_);
   }
 
@@ -41,7 +41,7 @@ class MaxPool final : public Op {
     const Shape y{x.shape[0], extent(1), extent(2), x.shape[3]};
     return {{x.dtype, y, x.layout}, {DType::u8, y, x.layout}};
   }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.max_pool(in[0], out[0], out[1], spec_);
   }
   std::vector<Value> gradient(Graph& graph, const Node& node, std::span<const Value> dout) const override {
@@ -58,7 +58,7 @@ class GlobalAvgPoolGrad final : public Op {
   explicit GlobalAvgPoolGrad(const Type& x) : x_(x) {}
   std::string name() const override { return "global_avg_pool_grad"; }
   std::vector<Type> infer(std::span<const Type>) const override { return {x_}; }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.global_avg_pool_grad(in[0], out[0]);
   }
 
@@ -74,7 +74,7 @@ class GlobalAvgPool final : public Op {
     require(in[0].shape.rank() == 4, "global_avg_pool: needs an image N,H,W,C, not ", in[0].text());
     return {{in[0].dtype, {in[0].shape[0], in[0].shape[3]}, Layout::dense}};
   }
-  void run(Backend& backend, std::span<const Tensor> in, std::span<const Tensor> out) const override {
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
     backend.global_avg_pool(in[0], out[0]);
   }
   std::vector<Value> gradient(Graph& graph, const Node& node, std::span<const Value> dout) const override {

@@ -58,22 +58,22 @@ ToyPoint ToyGradient::read(Backend& backend, const FlatVector& vector) {
   return {values[0], values[1]};
 }
 
-void ToyGradient::write(Backend& backend, const FlatVector& vector, ToyPoint values) {
+void ToyGradient::write(Backend& backend, FlatVector& vector, ToyPoint values) {
   const std::array<double, 2> both{values.u, values.v};
   backend.upload(vector.segment(0), both.data());
 }
 
 void ToyGradient::begin_step(std::int64_t, std::span<const int> order) { order_.assign(order.begin(), order.end()); }
 
-void ToyGradient::of_batch(int j, const FlatVector& theta, const FlatVector& g, const Tensor& loss) {
+void ToyGradient::of_batch(int j, const FlatVector& theta, FlatVector& g, Tensor loss) {
   write(toy_domain(order_[static_cast<std::size_t>(j)], read(*backend_, theta)), g, loss);
 }
 
-void ToyGradient::of_mean(const FlatVector& theta, const FlatVector& g, const Tensor& loss) {
+void ToyGradient::of_mean(const FlatVector& theta, FlatVector& g, Tensor loss) {
   write(toy_total(read(*backend_, theta)), g, loss);
 }
 
-void ToyGradient::write(const ToyLoss& value, const FlatVector& g, const Tensor& loss) const {
+void ToyGradient::write(const ToyLoss& value, FlatVector& g, Tensor loss) const {
   write(*backend_, g, value.gradient);
   backend_->upload(loss, &value.loss);
 }

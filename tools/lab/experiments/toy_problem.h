@@ -55,15 +55,15 @@ class ToyGradient : public Gradient {
 
   static std::shared_ptr<const FlatLayout> layout();
   static ToyPoint read(Backend& backend, const FlatVector& vector);
-  static void write(Backend& backend, const FlatVector& vector, ToyPoint values);
+  static void write(Backend& backend, FlatVector& vector, ToyPoint values);
 
   int domains() const override { return kToyDomains; }
   void begin_step(std::int64_t step, std::span<const int> order) override;
-  void of_batch(int j, const FlatVector& theta, const FlatVector& g, const Tensor& loss) override;
-  void of_mean(const FlatVector& theta, const FlatVector& g, const Tensor& loss) override;
+  void of_batch(int j, const FlatVector& theta, FlatVector& g, Tensor loss) override;
+  void of_mean(const FlatVector& theta, FlatVector& g, Tensor loss) override;
 
  private:
-  void write(const ToyLoss& value, const FlatVector& g, const Tensor& loss) const;
+  void write(const ToyLoss& value, FlatVector& g, Tensor loss) const;
 
   Backend* backend_;
   std::vector<int> order_;
