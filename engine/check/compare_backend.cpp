@@ -66,7 +66,8 @@ double difference(const std::vector<double>& actual, const std::vector<double>& 
 double CompareBackend::tolerance_of(const Call& call, ConstTensor result, std::int64_t terms) const {
   constexpr double kTf32 = 0x1p-10;
   const double tolerance = tolerance_of(result.dtype(), terms);
-  const bool is_product = call.op.starts_with("conv2d") || call.op.starts_with("linear");
+  const std::string_view op = name_of(call.op);
+  const bool is_product = op.starts_with("conv2d") || op.starts_with("linear");
   if (!is_product || result.dtype() == DType::f64) return tolerance;
   // Products of bf16 may come as bf16 before they are widened to the master type.
   const bool of_bf16 = std::any_of(call.operands.begin(), call.operands.end(), [](const Call::Operand& operand) {
@@ -109,8 +110,7 @@ void CompareBackend::intercept(const Call& call) {
   call.run_with(reference_, copies);
   call.run_on(inner());
 
-  const auto found = worst_.find(call.op);
-  Worst& worst = found != worst_.end() ? found->second : worst_[std::string(call.op)];
+  Worst& worst = worst_[std::string(name_of(call.op))];
   ++worst.calls;
   for (std::size_t i = 0; i < copies.size(); ++i) {
     const Call::Operand& operand = call.operands[i];

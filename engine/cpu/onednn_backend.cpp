@@ -3,7 +3,6 @@
 #include <omp.h>
 
 #include <initializer_list>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -12,24 +11,6 @@
 
 namespace dgsam {
 namespace {
-
-std::string_view name_of(OneDnnOp op) {
-  switch (op) {
-    case OneDnnOp::conv2d:
-      return "conv2d";
-    case OneDnnOp::conv2d_data_grad:
-      return "conv2d_data_grad";
-    case OneDnnOp::conv2d_weight_grad:
-      return "conv2d_weight_grad";
-    case OneDnnOp::linear:
-      return "linear";
-    case OneDnnOp::linear_data_grad:
-      return "linear_data_grad";
-    case OneDnnOp::linear_weight_grad:
-      return "linear_weight_grad";
-  }
-  fail("unknown operation ", static_cast<int>(op));
-}
 
 /// FNV-1a over the numbers of a problem.
 struct ProblemHash {

@@ -201,8 +201,9 @@ OneDnnPlan plan_onednn(const dnnl::engine& engine, const OneDnnProblem& problem,
       return plan_product(engine, matrix_format(y), matrix_format(w), matrix_format(x));
     case OneDnnOp::linear_weight_grad:
       return plan_product(engine, transposed_format(y), matrix_format(x), matrix_format(w));
+    default:
+      return {};
   }
-  return {};
 }
 
 }  // namespace dgsam

@@ -1,22 +1,16 @@
 // Which oneDNN primitives compute a convolution and a linear layer.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 
 #include "engine/backend.h"
 #include "engine/cpu/onednn_call.h"
+#include "engine/operations.h"
 
 namespace dgsam {
 
-enum class OneDnnOp : std::uint8_t {
-  conv2d,
-  conv2d_data_grad,
-  conv2d_weight_grad,
-  linear,
-  linear_data_grad,
-  linear_weight_grad,
-};
+/// One of the convolutions or of the linear operations.
+using OneDnnOp = Operation;
 
 /// All that decides how an operation is computed. x, w and y are those of the forward operation; a gradient has the
 /// place of what it is the gradient of.

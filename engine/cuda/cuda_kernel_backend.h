@@ -36,8 +36,6 @@ class CudaKernelBackend : public Backend {
   Layout preferred_layout(DType dtype) const override;
   void upload(Tensor to, const void* host) override;
   void download(void* host, ConstTensor from) override;
-  void copy(ConstTensor from, Tensor to) override;
-  void zero(Tensor x) override;
   void synchronize() override;
   bool is_asynchronous() const override { return true; }
   std::unique_ptr<Recording> record(const std::function<void()>& work) override;
@@ -51,50 +49,9 @@ class CudaKernelBackend : public Backend {
   /// Calls of deallocate() so far.
   std::int64_t deallocations() const { return deallocations_; }
 
-  void conv2d(ConstTensor x, ConstTensor w, ConstTensor b, ConstTensor z, Tensor y, const Conv2dSpec& spec) override;
-  void conv2d_data_grad(ConstTensor dy, ConstTensor w, Tensor dx, const Conv2dSpec& spec) override;
-  void conv2d_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw, const Conv2dSpec& spec) override;
-  void bias_relu_grad(ConstTensor dy, ConstTensor dy2, ConstTensor y, Tensor dz, Tensor db) override;
-
-  void linear(ConstTensor x, ConstTensor w, ConstTensor b, Tensor y) override;
-  void linear_data_grad(ConstTensor dy, ConstTensor w, Tensor dx) override;
-  void linear_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw) override;
-
-  void fold_batch_norm(ConstTensor w, ConstTensor gamma, ConstTensor beta, ConstTensor mean, ConstTensor var,
-                       double eps, Tensor folded_w, Tensor folded_b) override;
-  void fold_batch_norm_grad(ConstTensor w, ConstTensor gamma, ConstTensor mean, ConstTensor var, double eps,
-                            ConstTensor dfw, ConstTensor dfb, Tensor dw, Tensor dgamma, Tensor dbeta) override;
-  void batch_norm(ConstTensor x, ConstTensor gamma, ConstTensor beta, Tensor running_mean, Tensor running_var,
-                  ConstTensor counters, Tensor y, Tensor mean, Tensor invstd, const BatchNormSpec& spec) override;
-  void batch_norm_grad(ConstTensor x, ConstTensor gamma, ConstTensor mean, ConstTensor invstd, ConstTensor dy,
-                       Tensor dx, Tensor dgamma, Tensor dbeta) override;
-  void group_norm(ConstTensor x, ConstTensor gamma, ConstTensor beta, Tensor y, Tensor mean, Tensor invstd, int groups,
-                  double eps) override;
-  void group_norm_grad(ConstTensor x, ConstTensor gamma, ConstTensor mean, ConstTensor invstd, ConstTensor dy,
-                       Tensor dx, Tensor dgamma, Tensor dbeta, int groups) override;
-
-  void relu(ConstTensor x, Tensor y) override;
-  void add(ConstTensor a, ConstTensor b, Tensor y) override;
-  void cast(ConstTensor x, Tensor y) override;
-  void max_pool(ConstTensor x, Tensor y, Tensor winner, const PoolSpec& spec) override;
-  void max_pool_grad(ConstTensor dy, ConstTensor winner, Tensor dx, const PoolSpec& spec) override;
-  void global_avg_pool(ConstTensor x, Tensor y) override;
-  void global_avg_pool_grad(ConstTensor dy, Tensor dx) override;
-  void dropout(ConstTensor x, ConstTensor counters, Tensor y, const DropoutSpec& spec) override;
-
-  void softmax_cross_entropy(ConstTensor x, ConstTensor labels, Tensor loss, Tensor probabilities) override;
-  void softmax_cross_entropy_grad(ConstTensor dloss, ConstTensor probabilities, ConstTensor labels, Tensor dx) override;
-  void fill(Tensor x, double value) override;
-
-  void norm(ConstTensor x, Tensor out) override;
-  void dot_product(ConstTensor x, ConstTensor y, Tensor out) override;
-  void axpby(double alpha, ConstTensor x, double beta, Tensor y) override;
-  void ascend(ConstTensor theta, ConstTensor g, ConstTensor norm, double rho, double eps, Tensor out) override;
-  void reject(ConstTensor x, ConstTensor y, ConstTensor dot, ConstTensor norm, Tensor out) override;
-  void adam(Tensor theta, ConstTensor gradient, double gradient_scale, Tensor m, Tensor v, ConstTensor scalars,
-            const AdamSpec& spec) override;
-  void sgd(Tensor theta, ConstTensor gradient, double gradient_scale, Tensor velocity, ConstTensor scalars,
-           const SgdSpec& spec) override;
+#define OPERATION(name, parameters, ...) void name parameters override;
+#define OPERATION_WITH_DEFAULT(name, parameters, ...)
+#include "engine/operations.def"
 
  protected:
   const DeviceInfo& device() const { return info_; }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <string_view>
 
 namespace dgsam {
 namespace {
@@ -13,17 +12,17 @@ constexpr double kLongEnough = 0.02;                     // seconds of one measu
 /// Multiply-adds are an output, or its gradient, times the weights that it sees: [K,R,S,C] for each of K channels.
 double flops_of(const Call& call) {
   struct Positions {
-    std::string_view op;
+    Operation op;
     std::size_t y, w;  // of the output or its gradient, and of the weights or theirs, among the operands
   };
-  constexpr Positions kProducts[] = {{"conv2d", 4, 1},
-                                     {"conv2d_relu_mask", 4, 1},
-                                     {"conv2d_data_grad", 0, 1},
-                                     {"conv2d_data_grad_relu", 0, 1},
-                                     {"conv2d_weight_grad", 1, 2},
-                                     {"linear", 3, 1},
-                                     {"linear_data_grad", 0, 1},
-                                     {"linear_weight_grad", 1, 2}};
+  constexpr Positions kProducts[] = {{Operation::conv2d, 4, 1},
+                                     {Operation::conv2d_relu_mask, 4, 1},
+                                     {Operation::conv2d_data_grad, 0, 1},
+                                     {Operation::conv2d_data_grad_relu, 0, 1},
+                                     {Operation::conv2d_weight_grad, 1, 2},
+                                     {Operation::linear, 3, 1},
+                                     {Operation::linear_data_grad, 0, 1},
+                                     {Operation::linear_weight_grad, 1, 2}};
   for (const Positions& at : kProducts) {
     if (call.op != at.op) continue;
     const ConstTensor &y = call.operands[at.y].tensor, &w = call.operands[at.w].tensor;
