@@ -1,4 +1,4 @@
-// What the operations of backend.h rely on, checked once for all backends. A backend adds what only it relies on (a
+// What the operations rely on, checked once for all backends. A backend adds what only it relies on (a
 // layout, say) before.
 #pragma once
 

@@ -1,8 +1,9 @@
+#include "engine/math/batch_norm.h"
+
 #include <cmath>
 
 #include "engine/cpu/channels.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/math/normalisation.h"
 #include "engine/operand_checks.h"
 
 namespace dgsam {

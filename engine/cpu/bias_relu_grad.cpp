@@ -2,7 +2,7 @@
 #include "engine/core/operands.h"
 #include "engine/cpu/channels.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/math/activation.h"
+#include "engine/math/elementwise.h"
 
 namespace dgsam {
 

@@ -5,7 +5,7 @@
 //   weight grad  dw[k, rsc]   = dy[npq, k]ᵀ · patches(x)[npq, rsc], in pieces of npq
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/patches.h"
-#include "engine/math/activation.h"
+#include "engine/math/elementwise.h"
 
 namespace dgsam {
 namespace {

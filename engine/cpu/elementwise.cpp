@@ -1,7 +1,8 @@
+#include "engine/math/elementwise.h"
+
 #include "engine/core/operands.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/parallel.h"
-#include "engine/math/activation.h"
 
 namespace dgsam {
 namespace {

@@ -1,11 +1,11 @@
 // Flat vectors. All of it is memory bound: the bytes per f32 element are 4 (norm), 8 (dot_product), 8 or 12 (axpby),
 // 12 (ascend, reject), 28 (adam) and 20 (sgd with momentum).
+#include "engine/math/flat.h"
+
 #include <cmath>
 
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/parallel.h"
-#include "engine/math/ascent.h"
-#include "engine/math/optimizer.h"
 #include "engine/operand_checks.h"
 
 namespace dgsam {

@@ -3,7 +3,7 @@
 
 #include "engine/cpu/channels.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/math/normalisation.h"
+#include "engine/math/batch_norm.h"
 #include "engine/operand_checks.h"
 
 namespace dgsam {

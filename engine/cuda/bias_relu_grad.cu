@@ -2,7 +2,7 @@
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "engine/cuda/images.h"
 #include "engine/cuda/relu.h"
-#include "engine/math/activation.h"
+#include "engine/math/elementwise.h"
 
 namespace dgsam {
 namespace {

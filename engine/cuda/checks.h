@@ -16,7 +16,7 @@ inline void check_dense_image(std::string_view op, std::string_view operand, Con
           x.type, ", expected a dense image [N,H,W,C]", or_matrix ? " or a matrix" : "");
 }
 
-/// The sizes of a convolution, by the letters of backend.h.
+/// The sizes of a convolution, by the letters of operations.def.
 struct ConvGeometry {
   std::int64_t n, h, w, c, k, r, s, p, q;
   int stride, padding;

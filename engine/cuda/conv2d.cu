@@ -1,10 +1,10 @@
-// Convolution and matrix products as plain loops: one thread per element of the result, sums in the master type (the
+// Convolution as plain loops: one thread per element of the result, sums in the master type (the
 // weight gradient's in double, because it has the most terms). Correct for every type and shape, and slow: what is left
-// for them is what no library takes. A linear layer is a convolution of images of one pixel.
+// for them is what no library takes.
 #include "engine/cuda/checks.h"
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "engine/cuda/map.h"
-#include "engine/math/activation.h"
+#include "engine/math/elementwise.h"
 
 namespace dgsam {
 namespace {
@@ -124,23 +124,6 @@ void CudaKernelBackend::conv2d_weight_grad(ConstTensor x, ConstTensor dy, Tensor
     const WeightGrad<T> body{geometry, x.as<T>(), dy.as<T>(), dw.as<Master<T>>()};
     map<1>(queue(), "conv2d_weight_grad", dw.elements(), false, body);
   });
-}
-
-// By whatever does convolutions: a backend on top of this one that overrides those has its linear layers, too.
-
-void CudaKernelBackend::linear(ConstTensor x, ConstTensor w, ConstTensor b, Tensor y) {
-  check_matrices("linear", x, w, y);
-  conv2d(as_pixels(x), as_pixels(w), b, {}, as_pixels(y), {1, 0, false});
-}
-
-void CudaKernelBackend::linear_data_grad(ConstTensor dy, ConstTensor w, Tensor dx) {
-  check_matrices("linear_data_grad", dx, w, dy);
-  conv2d_data_grad(as_pixels(dy), as_pixels(w), as_pixels(dx), {1, 0, false});
-}
-
-void CudaKernelBackend::linear_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw) {
-  check_matrices("linear_weight_grad", x, dw, dy);
-  conv2d_weight_grad(as_pixels(x), as_pixels(dy), as_pixels(dw), {1, 0, false});
 }
 
 }  // namespace dgsam

@@ -68,7 +68,7 @@ class CudaKernelBackend : public Backend {
 
  private:
   /// A call of fold_batch_norm() or fold_batch_norm_grad() that waits for company: those of all layers, called one
-  /// after the other, are one launch (fold.cu). Every other operation launches them first.
+  /// after the other, are one launch (fold_batch_norm.cu). Every other operation launches them first.
   struct PendingFold {
     bool is_gradient;
     std::array<ConstTensor, 6> in;

@@ -3,7 +3,7 @@
 #include "engine/cuda/cast.h"
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "engine/cuda/map.h"
-#include "engine/math/activation.h"
+#include "engine/math/elementwise.h"
 
 namespace dgsam {
 namespace {

@@ -1,4 +1,4 @@
-// Flat vectors; formulas in math/ascent.h and math/optimizer.h. Bytes per f32 element: 4 (norm), 8 (dot_product), 8 or
+// Flat vectors; formulas in math/flat.h. Bytes per f32 element: 4 (norm), 8 (dot_product), 8 or
 // 12 (axpby), 12 (ascend, reject), 28 (adam), 20 (sgd with momentum).
 #include <algorithm>
 #include <cmath>
@@ -6,8 +6,7 @@
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "engine/cuda/map.h"
 #include "engine/cuda/shared.h"
-#include "engine/math/ascent.h"
-#include "engine/math/optimizer.h"
+#include "engine/math/flat.h"
 #include "engine/operand_checks.h"
 
 namespace dgsam {

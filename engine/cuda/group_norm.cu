@@ -7,7 +7,7 @@
 
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "engine/cuda/images.h"
-#include "engine/math/normalisation.h"
+#include "engine/math/batch_norm.h"
 #include "engine/operand_checks.h"
 
 namespace dgsam {

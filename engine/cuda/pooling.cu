@@ -1,11 +1,12 @@
 // Max pooling, both ways. Forward: y[n,p,q,c] = the largest x in the window, winner = its position r·kernel + s, the
 // first one on ties. Backward, without atomics: every dx[n,h,w,c] gathers from the windows that it lies in, in the
 // order of p and q. Bytes per f32 element of y at kernel 3, stride 2: 21 (x once, through the cache) each way.
+// Global average: y[n,c] = mean over h,w of x, and dx = dy/(H·W) everywhere. Bytes per f32 element of x: 4 each way.
 #include <algorithm>
 
 #include "engine/cuda/cuda_kernel_backend.h"
 #include "engine/cuda/images.h"
-#include "engine/math/activation.h"
+#include "engine/math/pooling.h"
 
 namespace dgsam {
 namespace {
@@ -122,6 +123,32 @@ Pooling check_pooling(const char* op, ConstTensor x, ConstTensor y, ConstTensor 
           extent(shape[2]), spec.kernel,   spec.stride,   spec.padding};
 }
 
+template <class T>
+struct StoreAverage {
+  double pixels;
+  std::int64_t channels;
+  T* y;
+
+  __device__ void operator()(std::int64_t n, std::int64_t c, const double (&sum)[1]) const {
+    y[n * channels + c] = static_cast<T>(static_cast<Master<T>>(sum[0] / pixels));
+  }
+};
+
+template <class T>
+struct Spread {
+  const T* dy;
+  std::int64_t channels;
+  Master<T> share;
+  T* dx;
+
+  template <int kLanes>
+  __device__ void at(std::int64_t offset, std::int64_t n, std::int64_t c) const {
+    Vector<T, kLanes> v = load<kLanes>(dy + n * channels + c);
+    for (T& value : v.lane) value = static_cast<T>(static_cast<Master<T>>(value) * share);
+    store(dx + offset, v);
+  }
+};
+
 }  // namespace
 
 void CudaKernelBackend::max_pool(ConstTensor x, Tensor y, Tensor winner, const PoolSpec& spec) {
@@ -139,6 +166,30 @@ void CudaKernelBackend::max_pool_grad(ConstTensor dy, ConstTensor winner, Tensor
     const MaxPoolGrad<T> body{pool, dy.as<T>(), winner.as<std::uint8_t>(), dx.as<T>()};
     const bool vectors = pool.channels % kWordLanes<T> == 0 && words_at(body.dy, body.winner, body.dx);
     map<kWordLanes<T>>(queue(), "max_pool_grad", dx.elements(), vectors, body);
+  });
+}
+
+void CudaKernelBackend::global_avg_pool(ConstTensor x, Tensor y) {
+  check_dense_image("global_avg_pool", "x", x);
+  check("global_avg_pool", "y", y, {x.dtype(), {x.shape()[0], x.shape()[3]}});
+  with_type(x.dtype(), "global_avg_pool", [&]<class T>() {
+    using S = Master<T>;
+    const T* from = x.as<T>();
+    const Columns columns = rows_of_images(x, words_at(from));
+    column_sums<kWordLanes<T>, 1, S>(queue(), "global_avg_pool", columns, scratch(column_sums_bytes<S>(columns, 1)),
+                                     PlainSum<T>{from},
+                                     StoreAverage<T>{static_cast<double>(columns.rows), columns.columns, y.as<T>()});
+  });
+}
+
+void CudaKernelBackend::global_avg_pool_grad(ConstTensor dy, Tensor dx) {
+  check_dense_image("global_avg_pool_grad", "dx", dx);
+  check("global_avg_pool_grad", "dy", dy, {dx.dtype(), {dx.shape()[0], dx.shape()[3]}});
+  with_type(dx.dtype(), "global_avg_pool_grad", [&]<class T>() {
+    const Columns columns = rows_of_images(dx, words_at(dy.as<T>(), dx.as<T>()));
+    const Master<T> share = 1 / static_cast<Master<T>>(columns.rows);
+    column_map<kWordLanes<T>>(queue(), "global_avg_pool_grad", columns,
+                              Spread<T>{dy.as<T>(), columns.columns, share, dx.as<T>()});
   });
 }
 

@@ -13,7 +13,7 @@
 namespace dgsam {
 
 struct GradcheckRow {
-  std::string op;         ///< as in backend.h: "conv2d"
+  std::string op;         ///< as in operations.def: "conv2d"
   std::string case_name;  ///< "3x3, stride 2, padding 1, relu"
   int checked = 0;        ///< derivatives compared
   double worst = 0;       ///< the largest error, see relative_error() in gradient_check.h

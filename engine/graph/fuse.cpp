@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "engine/graph/ops/bias_relu_grad.h"
 #include "engine/graph/ops/conv2d.h"
 #include "engine/graph/ops/elementwise.h"
 
@@ -207,9 +208,10 @@ void fuse_relu_gradients(Graph& graph, int mask_bits) {
 
 void gather_folds(Graph& graph) {
   std::vector<Node> nodes = graph.nodes();
-  const auto is = [](Op::Place place) { return [place](const Node& node) { return node.op->place() == place; }; };
-  const auto rest = std::stable_partition(nodes.begin(), nodes.end(), is(Op::Place::first));
-  std::stable_partition(rest, nodes.end(), std::not_fn(is(Op::Place::last)));
+  using When = Op::WhenGathered;
+  const auto is = [](When when) { return [when](const Node& node) { return node.op->when_gathered() == when; }; };
+  const auto rest = std::stable_partition(nodes.begin(), nodes.end(), is(When::moves_to_front));
+  std::stable_partition(rest, nodes.end(), std::not_fn(is(When::moves_to_back)));
   graph.replace_nodes(std::move(nodes));
 }
 

@@ -26,7 +26,7 @@ class Op {
  public:
   virtual ~Op() = default;
 
-  /// The operation's name as in backend.h ("conv2d_data_grad").
+  /// The operation's name as in operations.def ("conv2d_data_grad").
   virtual std::string name() const = 0;
   /// What the name leaves open, for dumps: "stride 2, padding 3, relu".
   virtual std::string attributes() const { return {}; }
@@ -47,11 +47,11 @@ class Op {
   /// Floating-point operations of one run (a multiply-add counts as two). Only what dominates is counted.
   virtual double flops(std::span<const Type> in, std::span<const Type> out) const;
   /// True for an operation that is worth running beside those that follow it: nothing but parameters waits for it.
-  virtual bool runs_aside() const { return false; }
-  /// Where gather_folds() moves a node: to the beginning (its operands are parameters and statistics), or to the end
-  /// (its results are parameters' gradients).
-  enum class Place : std::uint8_t { anywhere, first, last };
-  virtual Place place() const { return Place::anywhere; }
+  virtual bool may_run_on_side() const { return false; }
+  /// What gather_folds() does with a node: moves it to the front of the list (its operands are parameters and
+  /// statistics) or to its back (its results are parameters' gradients).
+  enum class WhenGathered : std::uint8_t { stays, moves_to_front, moves_to_back };
+  virtual WhenGathered when_gathered() const { return WhenGathered::stays; }
   /// True when output `out` may take over the memory of input `in`, if that dies here.
   virtual bool in_place(int in, int out) const;
 };

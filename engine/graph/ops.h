@@ -1,4 +1,4 @@
-// The operations as a model writes them. Each appends one node; formulas are in backend.h.
+// The operations as a model writes them. Each appends one node; formulas are in operations.def.
 #pragma once
 
 #include "engine/graph/graph.h"

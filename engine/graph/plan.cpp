@@ -33,10 +33,10 @@ std::vector<int> last_uses(const Graph& graph) {
   return last;
 }
 
-/// Keeps the operands of nodes that run aside until the node before which they are joined; that node included, lest
-/// one before it writes its result in their place.
-void extend_asides(const Graph& graph, std::vector<int>& last) {
-  const std::vector<int> joins = joins_of(graph);
+/// Keeps the operands of nodes that run on the side until the node before which they are joined; that node included,
+/// lest one before it writes its result in their place.
+void keep_until_joined(const Graph& graph, std::vector<int>& last) {
+  const std::vector<int> joins = side_joins(graph);
   for (std::size_t node = 0; node < joins.size(); ++node) {
     if (joins[node] == kInLine) continue;
     for (const auto& operands : {graph.nodes()[node].out, graph.nodes()[node].in}) {
@@ -87,7 +87,7 @@ std::size_t place(std::vector<Block>& blocks) {
 
 }  // namespace
 
-std::vector<int> joins_of(const Graph& graph) {
+std::vector<int> side_joins(const Graph& graph) {
   const std::vector<Node>& nodes = graph.nodes();
   std::vector<int> joins(nodes.size(), kInLine);
   const auto reads = [](const Node& node, const Node& writer) {
@@ -96,18 +96,18 @@ std::vector<int> joins_of(const Graph& graph) {
     });
   };
   for (std::size_t node = 0; node < nodes.size(); ++node) {
-    if (!nodes[node].op->runs_aside()) continue;
+    if (!nodes[node].op->may_run_on_side()) continue;
     std::size_t join = node + 1;
-    while (join < nodes.size() && !nodes[join].op->runs_aside() && !reads(nodes[join], nodes[node])) ++join;
+    while (join < nodes.size() && !nodes[join].op->may_run_on_side() && !reads(nodes[join], nodes[node])) ++join;
     joins[node] = static_cast<int>(join);
   }
   return joins;
 }
 
-Plan plan_memory(const Graph& graph, MemoryMode mode, bool aside) {
+Plan plan_memory(const Graph& graph, MemoryMode mode, bool uses_side) {
   Plan plan;
   plan.last_use = last_uses(graph);
-  if (aside) extend_asides(graph, plan.last_use);
+  if (uses_side) keep_until_joined(graph, plan.last_use);
   std::vector<Block> blocks;
   std::vector<int> block_of(graph.values().size(), -1);
   const int end = static_cast<int>(graph.nodes().size());

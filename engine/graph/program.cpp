@@ -24,11 +24,11 @@ Program::Program(Graph graph, Backend& backend, std::shared_ptr<Arena> arena, Me
       input_addresses_(graph_.inputs().size()),
       profile_(graph_.nodes().size()) {
   arena_->reserve(plan_.bytes);
-  joins_before_.resize(graph_.nodes().size() + 1);
+  joins_side_before_.resize(graph_.nodes().size() + 1);
   if (backend.is_asynchronous()) {
-    joins_ = joins_of(graph_);
-    for (const int join : joins_) {
-      if (join != kInLine) joins_before_[static_cast<std::size_t>(join)] = true;
+    side_joins_ = side_joins(graph_);
+    for (const int join : side_joins_) {
+      if (join != kInLine) joins_side_before_[static_cast<std::size_t>(join)] = true;
     }
   }
   for (const Node& node : graph_.nodes()) {
@@ -117,18 +117,18 @@ void Program::run(const Bindings& bindings) {
   if (profiling_) backend_->synchronize();
   for (std::size_t node = 0; node < graph_.nodes().size(); ++node) {
     const auto start = profiling_ ? Clock::now() : Clock::time_point();
-    const bool aside = !joins_.empty() && joins_[node] != kInLine;
-    if (joins_before_[node]) backend_->join_side();
-    if (aside) backend_->begin_side();
+    const bool on_side = !side_joins_.empty() && side_joins_[node] != kInLine;
+    if (joins_side_before_[node]) backend_->join_side();
+    if (on_side) backend_->begin_side();
     graph_.nodes()[node].op->run(*backend_, in_.of(node), out_.of(node));
-    if (aside) backend_->end_side();
+    if (on_side) backend_->end_side();
     if (profiling_) {
       backend_->join_side();
       backend_->synchronize();
       profile_node(node, std::chrono::duration<double>(Clock::now() - start).count());
     }
   }
-  if (joins_before_.back()) backend_->join_side();
+  if (joins_side_before_.back()) backend_->join_side();
 }
 
 void Program::profile_node(std::size_t node, double seconds) {

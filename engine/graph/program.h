@@ -105,8 +105,8 @@ class Program {
   Plan plan_;
   Operands<ConstTensor> in_;
   Operands<Tensor> out_;                      ///< those that are updated behind those that are made
-  std::vector<int> joins_;                    ///< joins_of() the graph; empty where nothing runs aside
-  std::vector<bool> joins_before_;            ///< per node, whether it needs what runs aside
+  std::vector<int> side_joins_;               ///< of the graph (plan.h); empty where nothing runs on the side
+  std::vector<bool> joins_side_before_;       ///< per node, whether it needs what runs on the side
   std::vector<const void*> input_addresses_;  ///< of the run, in the order of graph.inputs()
   void* arena_address_ = nullptr;
   std::vector<NodeProfile> profile_;

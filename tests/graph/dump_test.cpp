@@ -1,6 +1,9 @@
 // The readable form of a program, pinned.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
+#include "engine/operations.h"
 #include "tests/graph/graph_support.h"
 
 using namespace dgsam;
@@ -33,6 +36,15 @@ conv1:
 )";
 
 }  // namespace
+
+TEST_CASE("dump: the nodes of a network have names of operations.def") {
+  for (const Norm norm : {Norm::folded, Norm::batch}) {
+    for (const Node& node : trained_net(DType::f32, norm).graph.nodes()) {
+      CAPTURE(node.op->name());
+      CHECK(std::ranges::count(kOperationNames, node.op->name()) == 1);
+    }
+  }
+}
 
 TEST_CASE("dump: a tiny network reads as pinned here") {
   const auto backend = plain_backend();

@@ -1,6 +1,7 @@
 // The rewrites: what they join, what they leave alone, and that results stay what they were.
 #include <doctest/doctest.h>
 
+#include "engine/graph/ops/bias_relu_grad.h"
 #include "engine/graph/ops/conv2d.h"
 #include "tests/graph/graph_support.h"
 

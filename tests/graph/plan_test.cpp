@@ -115,17 +115,17 @@ void check_same_bits(Backend& backend, const Graph& graph) {
 }
 
 /// How often, while a node runs beside those after it, one of those writes over what it touches.
-int overwritten_asides(const Graph& graph, const Plan& plan) {
-  const std::vector<int> joins = joins_of(graph);
+int overwritten_on_side(const Graph& graph, const Plan& plan) {
+  const std::vector<int> joins = side_joins(graph);
   const auto range = [&](Value value) {
     const std::size_t begin = value ? plan.offset[static_cast<std::size_t>(value.id)] : Plan::kNone;
     return std::pair(begin, begin == Plan::kNone ? begin : begin + graph.type(value).bytes());
   };
   int overwritten = 0;
-  for (std::size_t aside = 0; aside < joins.size(); ++aside) {
-    std::vector<Value> touched = graph.nodes()[aside].in;
-    touched.insert(touched.end(), graph.nodes()[aside].out.begin(), graph.nodes()[aside].out.end());
-    for (int node = static_cast<int>(aside) + 1; node < joins[aside]; ++node) {
+  for (std::size_t on_side = 0; on_side < joins.size(); ++on_side) {
+    std::vector<Value> touched = graph.nodes()[on_side].in;
+    touched.insert(touched.end(), graph.nodes()[on_side].out.begin(), graph.nodes()[on_side].out.end());
+    for (int node = static_cast<int>(on_side) + 1; node < joins[on_side]; ++node) {
       for (const Value out : graph.nodes()[static_cast<std::size_t>(node)].out) {
         for (const Value value : touched) {
           const auto [begin, end] = range(value);
@@ -145,8 +145,8 @@ TEST_CASE("plan: nothing overwrites what a weight gradient touches while it runs
   gather_folds(net.graph);
   const Plan plan = plan_memory(net.graph, MemoryMode::shared, true);
   check_plan(net.graph, plan);
-  CHECK(overwritten_asides(net.graph, plan) == 0);
-  CHECK(overwritten_asides(net.graph, plan_memory(net.graph, MemoryMode::shared)) > 0);  // or this proves nothing
+  CHECK(overwritten_on_side(net.graph, plan) == 0);
+  CHECK(overwritten_on_side(net.graph, plan_memory(net.graph, MemoryMode::shared)) > 0);  // or this proves nothing
 }
 
 TEST_CASE("plan: in random graphs no two values that are needed at the same time share bytes") {

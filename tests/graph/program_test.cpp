@@ -113,6 +113,8 @@ TEST_CASE("program: a missing binding is an error that says which") {
   CHECK(error_without([](Bindings& b) { b.theta = nullptr; }) == "a program was run without its parameters");
   CHECK(error_without([](Bindings& b) { b.gradient = nullptr; }) == "a program was run without its gradient vector");
   CHECK(error_without([](Bindings& b) { b.statistics = nullptr; }) == "a program was run without its statistics");
+  CHECK(error_without([](Bindings& b) { b.running_statistics = nullptr; }) ==
+        "a program that updates its statistics was run on statistics that it may not write");
   CHECK(error_without([](Bindings& b) { b.inputs = b.inputs.first(2); }) ==
         "a program was run without its input counters");
   session.inputs[1].tensor.type.shape = {5};

@@ -16,7 +16,7 @@ enum class ConvOp : std::uint8_t { forward, data_grad, weight_grad, data_grad_re
 
 /// All that decides how a convolution is computed. x, w and y are those of the forward operation, dense, f32 or bf16,
 /// all of one type; a gradient has the place of what it is the gradient of. A linear layer is a 1x1 convolution of
-/// images of one pixel. The weight gradient's result is f32 whatever w.dtype says, as backend.h has it.
+/// images of one pixel. The weight gradient's result is f32 whatever w.dtype says, as operations.def has it.
 struct ConvProblem {
   ConvOp op = ConvOp::forward;
   Type x, w, y;
@@ -43,7 +43,7 @@ struct ConvOperands {
   const void* residual = nullptr;
   void* written_mask = nullptr;       ///< forward
   const void* mask = nullptr;         ///< data_grad_relu
-  const void* relu_output = nullptr;  ///< data_grad_relu: the x of backend.h, whose ReLU it is
+  const void* relu_output = nullptr;  ///< data_grad_relu: the x of operations.def, whose ReLU it is
   void* bias_grad = nullptr;          ///< data_grad_relu
 };
 

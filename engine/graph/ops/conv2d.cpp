@@ -21,16 +21,19 @@ double conv_flops(const Type& y, const Type& w) {
 class Conv2dWeightGrad final : public Op {
  public:
   Conv2dWeightGrad(const Conv2dSpec& spec, Shape w) : spec_(spec), w_(w) {}
+  enum { kX, kDy };
   std::string name() const override { return "conv2d_weight_grad"; }
   std::string attributes() const override { return window_text(spec_); }
   std::vector<Type> infer(std::span<const Type> in) const override {
-    return {{master_of(in[0].dtype), w_, Layout::dense}};
+    return {{master_of(in[kX].dtype), w_, Layout::dense}};
   }
   void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
-    backend.conv2d_weight_grad(in[0], in[1], out[0], spec_);
+    backend.conv2d_weight_grad(in[kX], in[kDy], out[0], spec_);
   }
-  double flops(std::span<const Type> in, std::span<const Type> out) const override { return conv_flops(in[1], out[0]); }
-  bool runs_aside() const override { return true; }
+  double flops(std::span<const Type> in, std::span<const Type> out) const override {
+    return conv_flops(in[kDy], out[0]);
+  }
+  bool may_run_on_side() const override { return true; }
 
  private:
   Conv2dSpec spec_;
@@ -114,25 +117,6 @@ void Conv2dDataGradRelu::run(Backend& backend, std::span<const ConstTensor> in, 
 
 double Conv2dDataGradRelu::flops(std::span<const Type> in, std::span<const Type>) const {
   return conv_flops(in[kDy], in[kW]);
-}
-
-std::vector<Type> BiasReluGradOp::infer(std::span<const Type> in) const {
-  const Type& dy = in[kDy];
-  for (const int other : {kDy2, kY}) {
-    require(!present(in[static_cast<std::size_t>(other)]) || in[static_cast<std::size_t>(other)] == dy,
-            "bias_relu_grad: operands ", dy.text(), " and ", in[static_cast<std::size_t>(other)].text());
-  }
-  return {want_dz_ ? dy : absent_type(),
-          want_db_ ? Type{master_of(dy.dtype), {dy.shape.last()}, Layout::dense} : absent_type()};
-}
-
-void BiasReluGradOp::run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const {
-  backend.bias_relu_grad(in[kDy], in[kDy2], in[kY], out[0], out[1]);
-}
-
-BiasReluGrad bias_relu_grad(Graph& graph, Value dy, Value y, bool want_dz, bool want_db) {
-  const std::vector<Value> out = graph.append(std::make_shared<BiasReluGradOp>(want_dz, want_db), {dy, Value{}, y});
-  return {out[0], out[1]};
 }
 
 Value conv2d(Graph& graph, Value x, Value w, Value bias, Value residual, const Conv2dSpec& spec) {

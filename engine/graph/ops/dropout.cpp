@@ -10,6 +10,7 @@ namespace {
 class Dropout final : public Op {
  public:
   explicit Dropout(const DropoutSpec& spec) : spec_(spec) {}
+  enum { kX, kCounters };
   std::string name() const override { return "dropout"; }
   std::string attributes() const override {
     std::ostringstream out;
@@ -17,16 +18,16 @@ class Dropout final : public Op {
     return out.str();
   }
   std::vector<Type> infer(std::span<const Type> in) const override {
-    require(in[0].layout == Layout::dense, "dropout: needs a dense tensor, not ", in[0].text());
-    return {in[0]};
+    require(in[kX].layout == Layout::dense, "dropout: needs a dense tensor, not ", in[kX].text());
+    return {in[kX]};
   }
   void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
-    backend.dropout(in[0], in[1], out[0], spec_);
+    backend.dropout(in[kX], in[kCounters], out[0], spec_);
   }
   std::vector<Value> gradient(Graph& graph, const Node& node, std::span<const Value> dout) const override {
-    return {graph.append_one(node.op, {dout[0], node.in[1]}), Value{}};
+    return {graph.append_one(node.op, {dout[0], node.in[kCounters]}), Value{}};
   }
-  bool in_place(int in, int) const override { return in == 0; }
+  bool in_place(int in, int) const override { return in == kX; }
 
  private:
   DropoutSpec spec_;

@@ -8,12 +8,15 @@ namespace {
 class GroupNormGrad final : public Op {
  public:
   explicit GroupNormGrad(int groups) : groups_(groups) {}
+  enum { kX, kGamma, kMean, kInvstd, kDy };
+  enum { kDx, kDgamma, kDbeta };
   std::string name() const override { return "group_norm_grad"; }
-  std::vector<Type> infer(std::span<const Type> in) const override { return {in[0], in[1], in[1]}; }
+  std::vector<Type> infer(std::span<const Type> in) const override { return {in[kX], in[kGamma], in[kGamma]}; }
   void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
-    backend.group_norm_grad(in[0], in[1], in[2], in[3], in[4], out[0], out[1], out[2], groups_);
+    backend.group_norm_grad(in[kX], in[kGamma], in[kMean], in[kInvstd], in[kDy], out[kDx], out[kDgamma], out[kDbeta],
+                            groups_);
   }
-  bool in_place(int in, int out) const override { return in == 4 && out == 0; }
+  bool in_place(int in, int out) const override { return in == kDy && out == kDx; }
 
  private:
   int groups_;
@@ -23,23 +26,26 @@ class GroupNormGrad final : public Op {
 class GroupNorm final : public Op {
  public:
   GroupNorm(int groups, double eps) : groups_(groups), eps_(eps) {}
+  enum { kX, kGamma, kBeta };
+  enum { kY, kMean, kInvstd };
   std::string name() const override { return "group_norm"; }
   std::string attributes() const override { return std::to_string(groups_) + " groups"; }
   std::vector<Type> infer(std::span<const Type> in) const override {
-    const Type& x = in[0];
+    const Type& x = in[kX];
     require(x.shape.rank() == 4 && groups_ > 0 && x.shape[3] % groups_ == 0, "group_norm: ", x.text(),
             " does not divide into ", groups_, " groups of channels");
     const Type channels{master_of(x.dtype), {x.shape[3]}, Layout::dense};
-    require(in[1] == channels && in[2] == channels, "group_norm: ", in[1].text(), " for ", x.text());
+    require(in[kGamma] == channels && in[kBeta] == channels, "group_norm: ", in[kGamma].text(), " for ", x.text());
     const Type statistics{master_of(x.dtype), {x.shape[0], groups_}, Layout::dense};
     return {x, statistics, statistics};
   }
   void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
-    backend.group_norm(in[0], in[1], in[2], out[0], out[1], out[2], groups_, eps_);
+    backend.group_norm(in[kX], in[kGamma], in[kBeta], out[kY], out[kMean], out[kInvstd], groups_, eps_);
   }
   std::vector<Value> gradient(Graph& graph, const Node& node, std::span<const Value> dout) const override {
-    const std::vector<Value> d = graph.append(std::make_shared<GroupNormGrad>(groups_),
-                                              {node.in[0], node.in[1], node.out[1], node.out[2], dout[0]});
+    const std::vector<Value> d =
+        graph.append(std::make_shared<GroupNormGrad>(groups_),
+                     {node.in[kX], node.in[kGamma], node.out[kMean], node.out[kInvstd], dout[kY]});
     return {d[0], d[1], d[2]};
   }
 

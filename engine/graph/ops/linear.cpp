@@ -11,30 +11,32 @@ double matmul_flops(const Type& x, std::int64_t columns) {
 /// in: dy [N,K], w [K,C]; out: dx [N,C].
 class LinearDataGrad final : public Op {
  public:
+  enum { kDy, kW };
   std::string name() const override { return "linear_data_grad"; }
   std::vector<Type> infer(std::span<const Type> in) const override {
-    return {{in[0].dtype, {in[0].shape[0], in[1].shape[1]}, Layout::dense}};
+    return {{in[kDy].dtype, {in[kDy].shape[0], in[kW].shape[1]}, Layout::dense}};
   }
   void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
-    backend.linear_data_grad(in[0], in[1], out[0]);
+    backend.linear_data_grad(in[kDy], in[kW], out[0]);
   }
   double flops(std::span<const Type> in, std::span<const Type>) const override {
-    return matmul_flops(in[0], in[1].shape[1]);
+    return matmul_flops(in[kDy], in[kW].shape[1]);
   }
 };
 
 /// in: x [N,C], dy [N,K]; out: dw [K,C].
 class LinearWeightGrad final : public Op {
  public:
+  enum { kX, kDy };
   std::string name() const override { return "linear_weight_grad"; }
   std::vector<Type> infer(std::span<const Type> in) const override {
-    return {{master_of(in[0].dtype), {in[1].shape[1], in[0].shape[1]}, Layout::dense}};
+    return {{master_of(in[kX].dtype), {in[kDy].shape[1], in[kX].shape[1]}, Layout::dense}};
   }
   void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
-    backend.linear_weight_grad(in[0], in[1], out[0]);
+    backend.linear_weight_grad(in[kX], in[kDy], out[0]);
   }
   double flops(std::span<const Type> in, std::span<const Type>) const override {
-    return matmul_flops(in[0], in[1].shape[1]);
+    return matmul_flops(in[kX], in[kDy].shape[1]);
   }
 };
 

@@ -1,4 +1,4 @@
-// ReLU, the mask of its gradient, and the order in which max pooling chooses. All let a NaN through.
+// ReLU and the mask of its gradient. Both let a NaN through.
 #pragma once
 
 #include "engine/core/host_device.h"
@@ -14,12 +14,6 @@ DGSAM_HOST_DEVICE inline T relu_of(T x) {
 template <class T>
 DGSAM_HOST_DEVICE inline T relu_grad_of(T dy, T y) {
   return y > T{0} ? dy : T{0};
-}
-
-/// Whether x, met later, replaces `best` in a max pooling window: the first of equals stays, a NaN wins.
-template <class T>
-DGSAM_HOST_DEVICE inline bool wins(T x, T best) {
-  return x > best || x != x;
 }
 
 }  // namespace dgsam

@@ -1,3 +1,8 @@
+// Arithmetic of flat vectors.
+//
+// Ascent: what multiplies a gradient in the step of SAM and its kin, theta + rho g/(||g|| + eps), and in GSAM's
+// decomposition; nothing where the gradient vanishes.
+//
 // One element of Adam (Kingma & Ba 2015), AdamW (Loshchilov & Hutter 2019) and SGD, as PyTorch computes them:
 //
 //   Adam   g += decay·theta                    SGD  g += decay·theta
@@ -14,6 +19,15 @@
 #include "engine/core/host_device.h"
 
 namespace dgsam {
+
+/// What multiplies g. A norm that is not finite comes through as one that is not finite or as zero times infinity, so
+/// that it is seen and not hidden.
+DGSAM_HOST_DEVICE inline double ascent_scale(double norm, double rho, double eps) {
+  return norm == 0 ? 0 : rho / (norm + eps);
+}
+
+/// What multiplies y in the component of x along y, dot = <x, y> and norm = ||y||.
+DGSAM_HOST_DEVICE inline double component_scale(double dot, double norm) { return norm == 0 ? 0 : dot / norm / norm; }
 
 template <class T>
 struct AdamStep {
