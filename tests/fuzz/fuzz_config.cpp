@@ -1,5 +1,7 @@
 // JSON that a run or a checkpoint carries: the configuration, classes, domains, normalisation. The input stands in for
 // each of them.
+#include <nlohmann/json.hpp>
+
 #include "tests/fuzz/fuzz.h"
 #include "tools/train/checkpoint.h"
 #include "tools/train/train_config.h"

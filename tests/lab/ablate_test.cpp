@@ -73,8 +73,8 @@ TEST_CASE("an ablation varies one factor at a time, or with --full all of them, 
   }
   const auto fresh =
       std::find_if(jobs.jobs.begin(), jobs.jobs.end(), [](const SweepJob& job) { return job.hparams == 3; });
-  CHECK(again.config(*fresh).dgsam_gradients == "fresh");
-  CHECK(again.config(*fresh).dgsam_scale == "sum");
+  CHECK(again.config(*fresh).dgsam_gradients == DgsamGradients::fresh);
+  CHECK(again.config(*fresh).dgsam_scale == DgsamScale::sum);
 
   const Words full = labels_of(define(data, "full", {.full = true, .rho = {0.05, 0.1}, .baselines = {}}));
   CHECK(full.size() == 2 * 3 * 2 * 2);

@@ -19,7 +19,7 @@ class Surfaces {
     config.sharpness_images = 0;
     Trainer(config).run();
   }
-  CheckpointSurface open(int images, int batch_size, const std::string& precision = "f64") const {
+  CheckpointSurface open(int images, int batch_size, Precision precision = Precision::f64) const {
     return {read_checkpoint(checkpoint()),
             {.images = images, .place = {.precision = precision, .threads = 2, .batch_size = batch_size}}};
   }
@@ -68,10 +68,10 @@ TEST_CASE("surface: gradients are those of the losses, whatever the batch, and t
 
 TEST_CASE("surface: parameters of other checkpoints are read, another network's refused by name") {
   const Surfaces run;
-  CheckpointSurface surface = run.open(4, 4, "f32");
+  CheckpointSurface surface = run.open(4, 4, Precision::f32);
   CHECK(read(surface.backend(), surface.parameters_of(run.checkpoint())) == read(surface.backend(), surface.theta()));
   CHECK(surface.losses()[1].role == "unseen");
-  CHECK(surface.config().precision == "f32");
+  CHECK(surface.config().precision == Precision::f32);
 
   TrainConfig config = run.folder().config("erm", "other");
   config.model = "resnet18";

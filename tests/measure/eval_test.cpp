@@ -30,7 +30,7 @@ class TinyRun {
  public:
   explicit TinyRun(bool augment = false) {
     TrainConfig config = folder_.config("erm", "run");
-    config.eval_mode = "all";
+    config.eval_mode = EvalMode::all;
     config.augment = augment ? "standard" : "none";
     config.steps = 3;
     config.sharpness_images = 0;
@@ -98,7 +98,7 @@ TEST_CASE("confusion matrices add up to the images of each class and to the accu
 TEST_CASE("what is given to eval takes the place of what the training had") {
   const TinyRun run;
   EvalOptions options{
-      .checkpoint = run.checkpoint(), .data = {.test_env = "none", .holdout = 0}, .place = {.precision = "f64"}};
+      .checkpoint = run.checkpoint(), .data = {.test_env = "none", .holdout = 0}, .place = {.precision = Precision::f64}};
   const Evaluation evaluation = evaluate_checkpoint(options);
   CHECK(evaluation.json["precision"] == "f64");
   CHECK(evaluation.json["domains"][1]["unseen"] == false);

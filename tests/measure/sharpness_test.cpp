@@ -198,7 +198,7 @@ TEST_CASE("sharpness: f32 and f64 agree for the same step, and the short one of 
   options.steps = 0;
   options.trace_samples = 0;
   const LossSharpness single = measure(run.checkpoint(), options).losses.at(0);
-  options.surface.place.precision = "f64";
+  options.surface.place.precision = Precision::f64;
   const SharpnessReport exact = measure(run.checkpoint(), options);
   CHECK(exact.about["hessian_step"] == 1e-8);
   options.hessian_step = 1e-2;

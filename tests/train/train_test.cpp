@@ -111,7 +111,7 @@ TEST_CASE("a run learns, and its checkpoint continues where it ended") {
   const TinyFolder folder;
   TrainConfig config = folder.config("erm", "long");
   config.steps = 25;
-  config.eval_mode = "all";
+  config.eval_mode = EvalMode::all;
   Trainer(config).run();
   const auto metrics = lines_of(folder.path("long/metrics.jsonl"));
   CHECK(metrics.back()["loss"].get<double>() < 0.5 * metrics.front()["loss"].get<double>());
@@ -138,7 +138,7 @@ TEST_CASE("batch statistics, every domain as a source, f64, bf16 and the plain b
     return SafetensorsFile(folder.path(out) + "/last.safetensors").read_as<float>("bn1.running_mean");
   };
   CHECK(running_mean("batch") != std::vector<float>(64, 0.0f));
-  batch.bn_running = "never";
+  batch.bn_running = RunningStatistics::never;
   batch.out = folder.path("never");
   Trainer(batch).run();
   CHECK(running_mean("never") == std::vector<float>(64, 0.0f));
@@ -146,7 +146,7 @@ TEST_CASE("batch statistics, every domain as a source, f64, bf16 and the plain b
   double reference = 0;
   for (const std::string precision : {"f64", "f32", "tf32", "bf16", "plain"}) {
     TrainConfig config = folder.config("dgsam", precision);
-    config.precision = precision == "plain" ? "f32" : precision;
+    config.precision = value_of<Precision>(precision).value_or(Precision::f32);
     config.onednn = precision != "plain";
     Trainer(config).run();
     const double loss = lines_of(folder.path(precision) + "/metrics.jsonl").back()["loss"];
@@ -156,7 +156,7 @@ TEST_CASE("batch statistics, every domain as a source, f64, bf16 and the plain b
 }
 
 TEST_CASE("a protocol decides the defaults per data set, and flags that are given win") {
-  const auto defaults = [](const std::string& protocol, const std::string& dataset, std::set<std::string> given = {}) {
+  const auto defaults = [](Protocol protocol, const std::string& dataset, std::set<std::string> given = {}) {
     TrainConfig config;
     config.protocol = protocol;
     config.dataset = dataset;
@@ -164,20 +164,20 @@ TEST_CASE("a protocol decides the defaults per data set, and flags that are give
     apply_defaults(config, given);
     return config;
   };
-  const TrainConfig swad = defaults("swad", "DomainNet"), domainbed = defaults("domainbed-2020", "DomainNet");
+  const TrainConfig swad = defaults(Protocol::swad, "DomainNet"), domainbed = defaults(Protocol::domainbed_2020, "DomainNet");
   CHECK(swad.steps == 15001);
-  CHECK(swad.eval_mode == "fast");
+  CHECK(swad.eval_mode == EvalMode::fast);
   CHECK(!swad.val_augment);
-  CHECK(swad.oracle == "best");
+  CHECK(swad.oracle == Oracle::best);
   CHECK(domainbed.steps == 5001);
   CHECK(domainbed.eval_every == 1000);
-  CHECK(domainbed.eval_mode == "all");
+  CHECK(domainbed.eval_mode == EvalMode::all);
   CHECK(domainbed.val_augment);
   CHECK(!domainbed.eval_last);
-  CHECK(domainbed.oracle == "last");
-  CHECK(defaults("domainbed-2020", "PACS").eval_every == 300);
-  CHECK(defaults("swad", "DomainNet", {"steps"}).steps == 7);
-  CHECK(defaults("swad", "ColoredMNIST").channels == 2);
+  CHECK(domainbed.oracle == Oracle::last);
+  CHECK(defaults(Protocol::domainbed_2020, "PACS").eval_every == 300);
+  CHECK(defaults(Protocol::swad, "DomainNet", {"steps"}).steps == 7);
+  CHECK(defaults(Protocol::swad, "ColoredMNIST").channels == 2);
 }
 
 TEST_CASE("DomainBed 2020's choices: sources evaluated augmented and whole, no evaluation for the end's sake") {
@@ -185,9 +185,9 @@ TEST_CASE("DomainBed 2020's choices: sources evaluated augmented and whole, no e
   TrainConfig config = folder.config("erm", "domainbed");
   config.augment = "standard";
   config.val_augment = true;
-  config.eval_mode = "all";
+  config.eval_mode = EvalMode::all;
   config.eval_last = false;
-  config.oracle = "last";
+  config.oracle = Oracle::last;
   config.steps = 4;
   Trainer(config).run();
   const auto results = lines_of(folder.path("domainbed/results.jsonl"));

@@ -16,6 +16,7 @@
 #include "engine/make_backend.h"
 #include "models/network_gradient.h"
 #include "models/parameters.h"
+#include "tools/commands/choice_flag.h"
 #include "tools/profile/peaks.h"
 #include "tools/profile/profile_table.h"
 #include "tools/profile/step_work.h"
@@ -246,7 +247,7 @@ void report(StepBench& bench, const BenchOptions& options, const std::vector<dou
   }
   const double best = *std::min_element(milliseconds.begin(), milliseconds.end()), middle = median(milliseconds);
   std::printf("%s, %s, %s, %d x %d images of %d pixels, batch norm %s, on %s\n", options.train.model.c_str(),
-              options.train.precision.c_str(), options.train.algorithm.c_str(), options.domains,
+              word_of(options.train.precision).c_str(), options.train.algorithm.c_str(), options.domains,
               options.train.batch_size, options.train.image_size,
               options.train.freeze_bn ? "frozen" : "with batch statistics", bench.backend_name().c_str());
   std::printf("ms per step:");
@@ -288,14 +289,6 @@ void run_step(const BenchOptions& options) {
               profile_table(bench.program(), peaks, ProfileRows::layers).c_str());
 }
 
-void add_switch(CLI::App& command, const std::string& flag, bool& value, const std::string& help) {
-  command
-      .add_option_function<std::string>(
-          flag, [&value](const std::string& word) { value = word == "on"; }, help)
-      ->check(CLI::IsMember({"on", "off"}))
-      ->default_str(value ? "on" : "off");
-}
-
 void add_step_command(CLI::App& app, BenchOptions& options) {
   CLI::App* command = app.add_subcommand("step", "Times whole training steps: images to the device, passes, Adam");
   TrainConfig& train = options.train;
@@ -307,9 +300,7 @@ void add_step_command(CLI::App& app, BenchOptions& options) {
   command->add_option("--image-size", train.image_size)->check(positive)->capture_default_str();
   command->add_option("--batch-size", train.batch_size, "Images per domain")->check(positive)->capture_default_str();
   command->add_option("--domains", options.domains)->check(positive)->capture_default_str();
-  command->add_option("--precision", train.precision)
-      ->check(words({"f32", "tf32", "bf16", "f64"}))
-      ->capture_default_str();
+  add_choice(*command, "--precision", train.precision, "");
   command->add_option("--algorithm", train.algorithm)->check(words({"erm", "sam", "dgsam"}))->capture_default_str();
   command->add_option("--threads", train.threads)->check(positive)->capture_default_str();
   command->add_option("--device", train.device)->check(words({"auto", "cpu", "cuda"}))->capture_default_str();
@@ -320,9 +311,7 @@ void add_step_command(CLI::App& app, BenchOptions& options) {
   command->add_option("--rounds", options.rounds, "Times --steps steps are taken")
       ->check(positive)
       ->capture_default_str();
-  command->add_option("--domain-order", train.domain_order, "DGSAM's")
-      ->check(words({"random", "fixed"}))
-      ->capture_default_str();
+  add_choice(*command, "--domain-order", train.domain_order, "DGSAM's");
   command->add_option("--export", options.export_to, "Write initial weights and batches to this folder")
       ->check(CLI::ExistingDirectory);
   add_switch(*command, "--recording", train.recording, "off: a GPU is given every operation anew");

@@ -14,7 +14,10 @@ void add_place_options(CLI::App& command, NetworkPlace& place, const std::string
   command.add_option("--device", place.device, "As for train")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
-  command.add_option("--precision", place.precision, precision)->check(CLI::IsMember({"f32", "tf32", "bf16", "f64"}));
+  command
+      .add_option_function<std::string>(
+          "--precision", [&place](const std::string& word) { place.precision = value_of<Precision>(word); }, precision)
+      ->check(CLI::IsMember(words_of<Precision>()));
   command.add_option("--threads", place.threads, "CPU threads; 0: all cores")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();

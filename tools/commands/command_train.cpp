@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "tools/commands/commands.h"
+#include "tools/commands/train_flags.h"
 #include "tools/results/tables.h"
 #include "tools/train/trainer.h"
 
@@ -19,7 +20,7 @@ void add_train_command(CLI::App& app) {
       "  dgsam-run train --dataset PACS --data-dir data --test-env sketch --algorithm dgsam \\\n"
       "      --weights resnet50.safetensors --out runs/pacs-sketch-dgsam");
   const auto config = std::make_shared<TrainConfig>();
-  add_train_options(*command, *config);
+  add_train_flags(*command, *config);
   command->callback([config, command] {
     const std::set<std::string> given = given_fields(*command);
     apply_defaults(*config, given);

@@ -15,7 +15,7 @@ CheckpointSurface::CheckpointSurface(const Checkpoint& checkpoint, const Surface
     : config_(options.data.over(checkpoint.config)) {
   require(options.images > 0, "losses are measured on at least one image per domain, not on ", options.images);
   config_.threads = options.place.threads;
-  if (!options.place.precision.empty()) config_.precision = options.place.precision;
+  config_.precision = options.place.precision.value_or(config_.precision);
 
   folder_ = open_image_folder(dataset_root(find_dataset(config_.dataset), config_.data_dir));
   require_same_data(checkpoint, folder_);

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 #include <utility>
+#include <nlohmann/json.hpp>
 
 #include "tools/terminal/text_columns.h"
 

@@ -85,7 +85,7 @@ Evaluation evaluate_checkpoint(const EvalOptions& options) {
                      {"trial_seed", config.trial_seed},
                      {"holdout", config.holdout},
                      {"backend", network.backend_name()},
-                     {"precision", options.place.precision.empty() ? config.precision : options.place.precision},
+                     {"precision", word_of(options.place.precision.value_or(config.precision))},
                      {"truncated_images", images.truncated_files().size()},
                      {"classes", folder.classes},
                      {"domains", nlohmann::ordered_json::array()}};

@@ -1,6 +1,7 @@
 // dgsam-run eval: a checkpoint on every image of a data set.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "tools/train/checkpoint.h"

@@ -1,5 +1,7 @@
 #include "tools/measure/measurement_file.h"
 
+#include <nlohmann/json.hpp>
+
 #include "engine/io/atomic_file.h"
 #include "tools/terminal/command_line.h"
 

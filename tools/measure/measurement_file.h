@@ -1,7 +1,7 @@
 // The files that sharpness, landscape and eval leave beside a checkpoint (docs/analysis.md).
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 namespace dgsam {

@@ -57,13 +57,13 @@ void check(const SharpnessOptions& options) {
   require(options.surface.images >= 1, "--images ", options.surface.images, ": at least one image per domain");
 }
 
-std::string precision_of(const SharpnessOptions& options) {
-  return options.surface.place.precision.empty() ? "f32" : options.surface.place.precision;
+Precision precision_of(const SharpnessOptions& options) {
+  return options.surface.place.precision.value_or(Precision::f32);
 }
 
 double hessian_step_of(const SharpnessOptions& options) {
   if (options.hessian_step > 0) return options.hessian_step;
-  return HessianProduct::default_step(precision_of(options) == "f64" ? DType::f64 : DType::f32);
+  return HessianProduct::default_step(precision_of(options) == Precision::f64 ? DType::f64 : DType::f32);
 }
 
 /// Images per pass: at most --batch-size, and such that next to none of --images is left over.
@@ -149,7 +149,7 @@ SharpnessPlan plan_one(const std::string& path, const SharpnessOptions& options,
                 {"domains", plan.losses},
                 {"images", surface.images},
                 {"batch_size", batch_of(options)},
-                {"precision", precision_of(options)},
+                {"precision", word_of(precision_of(options))},
                 {"radii", options.radii},
                 {"ascent", {{"steps", options.steps}, {"restarts", options.restarts}}},
                 {"top", options.top},

@@ -12,7 +12,7 @@
 namespace dgsam {
 
 struct SharpnessOptions {
-  SurfaceOptions surface = {};                 ///< place.precision empty: f32
+  SurfaceOptions surface = {};                 ///< place.precision none: f32
   std::vector<std::string> domains = {"all"};  ///< or "total", or names of domains
   std::vector<double> radii = {0.025, 0.05, 0.1};
   int steps = 5, restarts = 2;  ///< of the ascent

@@ -32,9 +32,7 @@ std::string train_command(const ordered_json& config, const std::filesystem::pat
     // With no number of threads given, all cores are used: as many as the run had give the same bits.
     const bool threads = name == "threads" && value == 0 && config.contains("cpu_threads");
     if (!always && !threads && value == assumed[name]) continue;
-    std::string flag = "--" + name;
-    std::replace(flag.begin(), flag.end(), '_', '-');
-    words.push_back(std::move(flag));
+    words.push_back(flag_of(name));
     words.push_back(value_text(threads ? config["cpu_threads"] : value));
   }
   words.insert(words.end(), {"--out", folder.string()});

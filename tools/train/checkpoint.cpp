@@ -133,7 +133,7 @@ void require_same_data(const Checkpoint& checkpoint, const ImageFolder& folder) 
 CheckpointNetwork::CheckpointNetwork(const Checkpoint& checkpoint, const NetworkPlace& place) {
   TrainConfig config = checkpoint.config;
   config.threads = place.threads;
-  if (!place.precision.empty()) config.precision = place.precision;
+  config.precision = place.precision.value_or(config.precision);
   backend_ = make_backend(place.device, backend_options(config));
   NetworkOptions options;
   options.batch = place.batch_size;

@@ -51,7 +51,7 @@ struct DataChoice {
 /// Where a checkpoint's network runs.
 struct NetworkPlace {
   std::string device = "auto";
-  std::string precision = {};  ///< "f32", "tf32", "bf16" or "f64"; empty: as it was trained
+  std::optional<Precision> precision = {};  ///< none: as it was trained
   int threads = 0;
   int batch_size = 64;
 };

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "engine/core/check.h"
 #include "engine/io/atomic_file.h"
@@ -106,6 +107,10 @@ void RunFiles::open(const Lengths& lengths) {
   results_ = AppendFile(path("results.jsonl"), lengths.results);
 }
 
+void RunFiles::metrics(const nlohmann::ordered_json& line) { metrics_.append(line.dump()); }
+
+void RunFiles::timing(const nlohmann::ordered_json& line) { timing_.append(line.dump()); }
+
 void RunFiles::results(const nlohmann::json& line) {
   results_.append(line.dump());
   flush();
@@ -127,5 +132,9 @@ RunFiles::Lengths RunFiles::sync() {
 }
 
 void RunFiles::write(const std::string& name, const std::string& text) const { write_atomically(path(name), text); }
+
+void RunFiles::write_json(const std::string& name, const nlohmann::ordered_json& object) const {
+  write(name, object.dump(2) + "\n");
+}
 
 }  // namespace dgsam

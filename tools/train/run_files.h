@@ -2,7 +2,8 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -56,9 +57,9 @@ class RunFiles {
 
   /// One line of metrics.jsonl, which depends on nothing but the configuration. Numbers are printed so that reading
   /// them gives the same bits.
-  void metrics(const nlohmann::ordered_json& line) { metrics_.append(line.dump()); }
+  void metrics(const nlohmann::ordered_json& line);
   /// One line of timing.jsonl: what differs from run to run.
-  void timing(const nlohmann::ordered_json& line) { timing_.append(line.dump()); }
+  void timing(const nlohmann::ordered_json& line);
   /// One line of results.jsonl, written when this returns, with all lines before it.
   void results(const nlohmann::json& line);
   /// For TensorBoard, if open_events() was called.
@@ -71,9 +72,7 @@ class RunFiles {
 
   /// A whole file, replaced atomically.
   void write(const std::string& name, const std::string& text) const;
-  void write_json(const std::string& name, const nlohmann::ordered_json& object) const {
-    write(name, object.dump(2) + "\n");
-  }
+  void write_json(const std::string& name, const nlohmann::ordered_json& object) const;
   void remove(const std::string& name) const { std::filesystem::remove(folder_ / name); }
 
  private:

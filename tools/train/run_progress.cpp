@@ -1,6 +1,7 @@
 #include "tools/train/run_progress.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "engine/core/check.h"
 
@@ -14,6 +15,25 @@ nlohmann::ordered_json json_of(const std::optional<double>& value) {
 
 std::optional<double> optional_of(const nlohmann::ordered_json& value) {
   return value.is_null() ? std::nullopt : std::optional(value.get<double>());
+}
+
+std::optional<NamedAccuracies> accuracies_of(const nlohmann::ordered_json& json) {
+  if (json.is_null()) return std::nullopt;
+  NamedAccuracies accuracies;
+  for (const auto& [split, accuracy] : json.get_ref<const nlohmann::ordered_json::object_t&>()) {
+    accuracies.emplace_back(split, accuracy.get<double>());
+  }
+  return accuracies;
+}
+
+NamedSelections selections_of(const nlohmann::ordered_json& json) {
+  NamedSelections selections;
+  if (json.is_null()) return selections;
+  for (const auto& [method, selection] : json.get_ref<const nlohmann::ordered_json::object_t&>()) {
+    const Selection read{selection.at("step").get<std::int64_t>(), optional_of(selection.at("accuracy"))};
+    selections.emplace_back(method, read);
+  }
+  return selections;
 }
 
 nlohmann::ordered_json json_of(const SwadState& swad) {
@@ -51,6 +71,44 @@ SwadState swad_of(const nlohmann::ordered_json& json) {
 
 }  // namespace
 
+nlohmann::ordered_json json_of(const std::optional<NamedAccuracies>& accuracies) {
+  if (!accuracies) return {};
+  auto json = nlohmann::ordered_json::object();
+  for (const auto& [split, accuracy] : *accuracies) json[split] = accuracy;
+  return json;
+}
+
+nlohmann::ordered_json json_of(const NamedSelections& selections) {
+  nlohmann::ordered_json json;
+  for (const auto& [method, selection] : selections) {
+    json[method] = {{"step", selection.step}, {"accuracy", json_of(selection.accuracy)}};
+  }
+  return json;
+}
+
+void RunProgress::add_step(double loss, double seconds) {
+  loss_sum += loss;
+  step_seconds += seconds;
+  training_seconds += seconds;
+  ++steps_since;
+}
+
+void RunProgress::begin_interval() {
+  loss_sum = step_seconds = 0;
+  steps_since = 0;
+  evaluation_due = false;
+}
+
+void RunProgress::select(const std::string& method, const Selection& choice) {
+  const auto found =
+      std::find_if(selection.begin(), selection.end(), [&](const auto& one) { return one.first == method; });
+  if (found == selection.end()) {
+    selection.emplace_back(method, choice);
+  } else {
+    found->second = choice;
+  }
+}
+
 std::string RunProgress::to_text() const {
   return nlohmann::ordered_json{{"steps", steps},
                                 {"evaluation_due", evaluation_due},
@@ -60,8 +118,8 @@ std::string RunProgress::to_text() const {
                                 {"steps_since", steps_since},
                                 {"training_seconds", training_seconds},
                                 {"evaluated_step", evaluated_step},
-                                {"accuracy", accuracy},
-                                {"selection", selection},
+                                {"accuracy", json_of(accuracy)},
+                                {"selection", json_of(selection)},
                                 {"best_validation", json_of(best_validation)},
                                 {"best_oracle", json_of(best_oracle)},
                                 {"swad", json_of(swad)},
@@ -82,8 +140,8 @@ RunProgress RunProgress::from_text(const std::string& text) try {
   json.at("steps_since").get_to(progress.steps_since);
   json.at("training_seconds").get_to(progress.training_seconds);
   json.at("evaluated_step").get_to(progress.evaluated_step);
-  progress.accuracy = json.at("accuracy");
-  progress.selection = json.at("selection");
+  progress.accuracy = accuracies_of(json.at("accuracy"));
+  progress.selection = selections_of(json.at("selection"));
   progress.best_validation = optional_of(json.at("best_validation"));
   progress.best_oracle = optional_of(json.at("best_oracle"));
   progress.swad = swad_of(json.at("swad"));

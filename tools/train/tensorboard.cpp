@@ -1,5 +1,7 @@
 #include "tools/train/tensorboard.h"
 
+#include <nlohmann/json.hpp>
+
 namespace dgsam {
 namespace {
 

@@ -1,7 +1,7 @@
 // What TensorBoard shows of a run: the lines of its files as scalars.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

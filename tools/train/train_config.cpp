@@ -3,15 +3,26 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "data/datasets.h"
 #include "engine/core/check.h"
+#include "tools/train/settings.h"
 
 namespace dgsam {
 
 DType TrainConfig::activation() const {
-  return precision == "f64" ? DType::f64 : precision == "bf16" ? DType::bf16 : DType::f32;
+  switch (precision) {
+    case Precision::f64:
+      return DType::f64;
+    case Precision::bf16:
+      return DType::bf16;
+    case Precision::f32:
+    case Precision::tf32:
+      break;
+  }
+  return DType::f32;
 }
 
 void resolve(TrainConfig& config) {
@@ -20,37 +31,16 @@ void resolve(TrainConfig& config) {
   if (config.round_steps && config.eval_every >= 1) {
     config.steps = std::max<std::int64_t>(0, config.steps) / config.eval_every * config.eval_every + 1;
   }
-  require(config.steps >= 1, "--steps ", config.steps, ": a run has at least one step");
-  require(config.eval_every >= 1, "--eval-every ", config.eval_every, ": must be at least 1");
-  require(config.batch_size >= 1 && config.batch_size < 65536, "--batch-size ", config.batch_size,
-          ": must lie between 1 and 65535");
-  require(config.image_size >= 1 && config.image_size <= 4096, "--image-size ", config.image_size,
-          ": must lie between 1 and 4096");
-  require(config.channels >= 1 && config.channels <= 3, "--channels ", config.channels, ": must be 1, 2 or 3");
-  require(config.save_every >= 0, "--save-every ", config.save_every, ": must not be negative");
-  require(config.holdout >= 0 && config.holdout < 1, "--holdout ", config.holdout, ": must lie in [0, 1)");
-  require(config.cache_gb >= 0, "--cache-gb ", config.cache_gb, ": must not be negative");
-  require(config.swad_tolerance >= 0, "--swad-tolerance ", config.swad_tolerance, ": must not be negative");
+  check_ranges(config);
   require(!config.swad || config.holdout > 0, "--swad on needs a validation loss: leave it a --holdout");
-  require(config.swad_statistics >= 1, "--swad-statistics ", config.swad_statistics, ": must be at least 1");
-  require(config.dropout >= 0 && config.dropout < 1, "--dropout ", config.dropout, ": must lie in [0, 1)");
-  require(config.sharpness_images >= 0, "--sharpness-images ", config.sharpness_images, ": must not be negative");
-  require(config.sharpness_rho >= 0, "--sharpness-rho ", config.sharpness_rho, ": must not be negative");
   if (config.sharpness_rho == 0) config.sharpness_rho = config.rho;
-  require(config.threads >= 0 && config.threads <= 1024, "--threads ", config.threads, ": must lie between 0 and 1024");
 }
 
 BackendOptions backend_options(const TrainConfig& config) {
   return {.threads = config.threads,
           .onednn = config.onednn,
-          .measure = config.conv_choice == "measured",
-          .tf32 = config.precision == "tf32"};
-}
-
-RunningStatistics running_statistics(const TrainConfig& config) {
-  return config.bn_running == "first-pass"   ? RunningStatistics::first_pass
-         : config.bn_running == "every-pass" ? RunningStatistics::every_pass
-                                             : RunningStatistics::never;
+          .measure = config.conv_choice == ConvChoice::measured,
+          .tf32 = config.precision == Precision::tf32};
 }
 
 MethodOptions method_options(const TrainConfig& config, int domains) {
@@ -59,11 +49,10 @@ MethodOptions method_options(const TrainConfig& config, int domains) {
   options.rho = config.rho;
   options.gsam_alpha = config.gsam_alpha;
   options.sagm_alpha = config.sagm_alpha;
-  options.gradients = config.dgsam_gradients == "all"         ? DgsamGradients::all
-                      : config.dgsam_gradients == "perturbed" ? DgsamGradients::perturbed
-                                                              : DgsamGradients::fresh;
-  options.scale = config.dgsam_scale == "sum" ? DgsamScale::sum : DgsamScale::mean;
-  options.order = config.domain_order == "random" ? random_order(domains, config.seed) : fixed_order(domains);
+  options.gradients = config.dgsam_gradients;
+  options.scale = config.dgsam_scale;
+  const bool random = config.domain_order == OrderOfDomains::random;
+  options.order = random ? random_order(domains, config.seed) : fixed_order(domains);
   return options;
 }
 
@@ -73,7 +62,7 @@ void apply_defaults(TrainConfig& config, const std::set<std::string>& given) {
   };
   const DatasetSpec& dataset = find_dataset(config.dataset);
   const TrainingDefaults& defaults = dataset.training;
-  const bool swad = config.protocol == "swad";
+  const bool swad = config.protocol == Protocol::swad;
   set("steps", config.steps, swad ? defaults.steps : dataset.domainbed_2020.steps);
   set("eval_every", config.eval_every, swad ? defaults.eval_every : dataset.domainbed_2020.eval_every);
   set("batch_size", config.batch_size, defaults.batch_size);
@@ -84,67 +73,10 @@ void apply_defaults(TrainConfig& config, const std::set<std::string>& given) {
   set("channels", config.channels, defaults.channels);
   set("augment", config.augment, defaults.augment ? "standard" : "none");
   set("normalise", config.normalise, defaults.imagenet_normalisation ? "imagenet" : "none");
-  set("eval_mode", config.eval_mode, swad ? "fast" : "all");
+  set("eval_mode", config.eval_mode, swad ? EvalMode::fast : EvalMode::all);
   set("val_augment", config.val_augment, !swad);
   set("eval_last", config.eval_last, swad);
-  set("oracle", config.oracle, swad ? "best" : "last");
-}
-
-namespace {
-
-/// field(name, value) for every field that decides a run's result, and for those that say where it ran.
-template <class Config, class Field>
-void for_each_field(Config& config, const Field& field) {
-  field("protocol", config.protocol);
-  field("dataset", config.dataset);
-  field("data_dir", config.data_dir);
-  field("test_env", config.test_env);
-  field("algorithm", config.algorithm);
-  field("model", config.model);
-  field("weights", config.weights);
-  field("steps", config.steps);
-  field("batch_size", config.batch_size);
-  field("lr", config.optimizer.learning_rate);
-  field("weight_decay", config.optimizer.weight_decay);
-  field("dropout", config.dropout);
-  field("optimizer", config.optimizer.name);
-  field("momentum", config.optimizer.momentum);
-  field("nesterov", config.optimizer.nesterov);
-  field("rho", config.rho);
-  field("gsam_alpha", config.gsam_alpha);
-  field("sagm_alpha", config.sagm_alpha);
-  field("swad", config.swad);
-  field("swad_tolerance", config.swad_tolerance);
-  field("swad_statistics", config.swad_statistics);
-  field("domain_order", config.domain_order);
-  field("dgsam_gradients", config.dgsam_gradients);
-  field("dgsam_scale", config.dgsam_scale);
-  field("freeze_bn", config.freeze_bn);
-  field("bn_running", config.bn_running);
-  field("trial_seed", config.trial_seed);
-  field("seed", config.seed);
-  field("holdout", config.holdout);
-  field("eval_every", config.eval_every);
-  field("eval_last", config.eval_last);
-  field("eval_mode", config.eval_mode);
-  field("val_augment", config.val_augment);
-  field("oracle", config.oracle);
-  field("image_size", config.image_size);
-  field("channels", config.channels);
-  field("normalise", config.normalise);
-  field("augment", config.augment);
-  field("sampler", config.sampler);
-  field("cache", config.cache);
-  field("cache_gb", config.cache_gb);
-  field("sharpness_images", config.sharpness_images);
-  field("sharpness_rho", config.sharpness_rho);
-  field("device", config.device);
-  field("precision", config.precision);
-  field("conv_choice", config.conv_choice);
-  field("threads", config.threads);
-  field("onednn", config.onednn);
-  field("save_every", config.save_every);
-  field("tensorboard", config.tensorboard);
+  set("oracle", config.oracle, swad ? Oracle::best : Oracle::last);
 }
 
 std::string flag_of(std::string field) {
@@ -152,33 +84,60 @@ std::string flag_of(std::string field) {
   return "--" + field;
 }
 
-}  // namespace
-
 bool may_change(const std::string& field) {
-  return field == "data_dir" || field == "cache" || field == "cache_gb" || field == "threads" ||
-         field == "save_every" || field == "tensorboard";
+  const Setting* setting = find_setting(field);
+  return setting && setting->rules.on_resume == OnResume::change;
 }
 
+namespace {
+
+nlohmann::ordered_json json_of(const SettingValue& value) {
+  if (const Choice* choice = std::get_if<Choice>(&value)) return choice->word();
+  return std::visit(
+      []<class T>(const T& at) {
+        if constexpr (std::is_pointer_v<T>) return nlohmann::ordered_json(*at);
+        return nlohmann::ordered_json();
+      },
+      value);
+}
+
+/// False, and nothing is changed, for a value that the field cannot have.
+bool set_from_json(SettingValue value, const nlohmann::ordered_json& json) {
+  return std::visit(
+      [&]<class T>(T& at) {
+        if constexpr (std::is_same_v<T, Choice>) {
+          return json.is_string() && at.set(json.get<std::string>());
+        } else {
+          using Field = std::remove_pointer_t<T>;
+          bool fits = json.is_number_integer();
+          if constexpr (std::is_same_v<Field, std::string>) fits = json.is_string();
+          if constexpr (std::is_same_v<Field, bool>) fits = json.is_boolean();
+          if constexpr (std::is_floating_point_v<Field>) fits = json.is_number();
+          if (fits) *at = json.get<Field>();
+          return fits;
+        }
+      },
+      value);
+}
+
+}  // namespace
+
 nlohmann::ordered_json TrainConfig::to_json() const {
+  TrainConfig copy = *this;
   nlohmann::ordered_json json;
-  for_each_field(*this, [&](const char* name, const auto& value) { json[name] = value; });
+  for (const Setting* setting : recorded_settings()) json[setting->name] = json_of(setting->field.in(copy));
   return json;
 }
 
 TrainConfig TrainConfig::from_json(const nlohmann::ordered_json& json, const std::string& where) {
   require(json.is_object(), where, " is not a JSON object");
   TrainConfig config;
-  for_each_field(config, [&](const char* name, auto& value) {
-    const auto found = json.find(name);
-    if (found == json.end()) return;
-    using T = std::remove_cvref_t<decltype(value)>;
-    const bool fits = std::is_same_v<T, std::string> ? found->is_string()
-                      : std::is_same_v<T, bool>      ? found->is_boolean()
-                      : std::is_floating_point_v<T>  ? found->is_number()
-                                                     : found->is_number_integer();
-    require(fits, where, ": \"", name, "\" is ", found->dump(), ", which ", flag_of(name), " cannot be");
-    value = found->template get<T>();
-  });
+  for (const Setting* setting : recorded_settings()) {
+    const auto found = json.find(setting->name);
+    if (found == json.end()) continue;
+    require(set_from_json(setting->field.in(config), *found), where, ": \"", setting->name, "\" is ", found->dump(),
+            ", which ", setting->flag(), " cannot be");
+  }
   return config;
 }
 
@@ -198,9 +157,11 @@ TrainConfig configuration_to_resume(const TrainConfig& asked, const std::set<std
     merged[field] = value;
   }
   config = TrainConfig::from_json(merged, path.string());
-  config.out = asked.out;
-  config.profile = asked.profile;
-  config.recording = asked.recording;
+  for (const SettingGroup& group : setting_groups()) {
+    for (const Setting& setting : group.settings) {
+      if (setting.rules.on_resume == OnResume::ask) setting.field.copy(asked, config);
+    }
+  }
   config.resume = true;
   return config;
 }

@@ -1,8 +1,8 @@
-// Everything that decides a training run: the flags of `dgsam-run train`, and their resolved values.
+// Everything that decides a training run: the values of the flags of `dgsam-run train`, which settings.cpp describes.
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
 
@@ -11,16 +11,13 @@
 #include "models/network.h"
 #include "optim/base_optimizer.h"
 #include "optim/make_method.h"
-
-namespace CLI {
-class App;  // its header takes seconds to compile
-}
+#include "tools/train/choices.h"
 
 namespace dgsam {
 
 struct TrainConfig {
   // Data
-  std::string protocol = "swad";  ///< or "domainbed-2020": decides the defaults of some fields below
+  Protocol protocol = Protocol::swad;  ///< decides the defaults of some fields below
   std::string dataset = "folder";
   std::string data_dir;
   std::string test_env = "0";  ///< index, name, or "none"
@@ -31,15 +28,15 @@ struct TrainConfig {
   std::string normalise = "imagenet";  ///< or "none": pixels in [0, 1]
   std::string augment = "standard";    ///< or "none"
   bool val_augment = false;            ///< evaluate source domains with the training augmentation
-  std::string sampler = "random";      ///< or "sequential"
-  std::string cache = "auto";          ///< of images: "gpu", "ram", "none"
-  double cache_gb = 4;                 ///< of "ram"
+  Sampling sampler = Sampling::kRandom;
+  std::string cache = "auto";  ///< of images: "gpu", "ram", "none"
+  double cache_gb = 4;         ///< of "ram"
   // Model
   std::string model = "resnet50";
   std::string weights;
   double dropout = 0;
   bool freeze_bn = true;
-  std::string bn_running = "first-pass";  ///< without freeze_bn: when running statistics move
+  RunningStatistics bn_running = RunningStatistics::first_pass;  ///< without freeze_bn: when running statistics move
   // Method
   std::string algorithm = "erm";
   OptimizerOptions optimizer;
@@ -49,9 +46,9 @@ struct TrainConfig {
   bool swad = false;
   double swad_tolerance = 0.3;
   int swad_statistics = 500;  ///< batches that batch norm's statistics of the average are estimated from
-  std::string domain_order = "random";
-  std::string dgsam_gradients = "all";
-  std::string dgsam_scale = "sum";
+  OrderOfDomains domain_order = OrderOfDomains::random;
+  DgsamGradients dgsam_gradients = DgsamGradients::all;
+  DgsamScale dgsam_scale = DgsamScale::sum;
   // Run
   std::int64_t steps = 5001;
   std::int64_t eval_every = 200;
@@ -59,13 +56,13 @@ struct TrainConfig {
   bool eval_last = true;     ///< evaluate after the last step, whatever eval_every says
   int batch_size = 32;       ///< per source domain
   std::uint64_t seed = 0;
-  std::string eval_mode = "fast";
-  std::string oracle = "best";  ///< checkpoint that test-domain validation selects, or "last"
-  int sharpness_images = 256;   ///< per domain, for the one-step sharpness at the end; 0: none
-  double sharpness_rho = 0;     ///< its radius; 0 becomes rho in resolve()
+  EvalMode eval_mode = EvalMode::fast;
+  Oracle oracle = Oracle::best;  ///< checkpoint that test-domain validation selects
+  int sharpness_images = 256;    ///< per domain, for the one-step sharpness at the end; 0: none
+  double sharpness_rho = 0;      ///< its radius; 0 becomes rho in resolve()
   std::string device = "auto";
-  std::string precision = "f32";
-  std::string conv_choice = "measured";  ///< or "heuristic": how a GPU's libraries' algorithms are chosen
+  Precision precision = Precision::f32;
+  ConvChoice conv_choice = ConvChoice::measured;
   int threads = 0;
   bool onednn = true;
   bool profile = false;
@@ -86,11 +83,9 @@ struct TrainConfig {
   static TrainConfig from_json(const nlohmann::ordered_json& json, const std::string& where);
 };
 
-/// Adds all flags, grouped, with help that teaches.
-void add_train_options(CLI::App& command, TrainConfig& config);
-/// Names of the fields whose flags stand on the command line, as to_json() spells them.
-std::set<std::string> given_fields(const CLI::App& command);
-/// Sets what the data set and the protocol decide, except for fields that were given.
+/// "--eval-every" for "eval_every".
+std::string flag_of(std::string field);
+/// Sets what the data set and the protocol decide, except for fields that were given, as to_json() spells them.
 void apply_defaults(TrainConfig& config, const std::set<std::string>& given);
 /// Fills in what follows from other fields, and checks what can be checked without touching the data. Throws Error that
 /// names the flag.
@@ -103,8 +98,6 @@ bool may_change(const std::string& field);
 TrainConfig configuration_to_resume(const TrainConfig& asked, const std::set<std::string>& given);
 /// As make_backend() takes them.
 BackendOptions backend_options(const TrainConfig& config);
-/// As the network's batch norm takes it.
-RunningStatistics running_statistics(const TrainConfig& config);
 /// The method as optim/ takes it, for `domains` source domains.
 MethodOptions method_options(const TrainConfig& config, int domains);
 

@@ -6,6 +6,7 @@
 
 #include "engine/core/check.h"
 #include "engine/io/atomic_file.h"
+#include "tools/commands/train_flags.h"
 #include "tools/lab/collect/collect_format.h"
 #include "tools/lab/commands/lab_commands.h"
 #include "tools/lab/experiments/ablate.h"

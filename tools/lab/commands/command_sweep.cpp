@@ -7,6 +7,7 @@
 #include <set>
 
 #include "engine/core/check.h"
+#include "tools/commands/train_flags.h"
 #include "tools/lab/commands/lab_commands.h"
 #include "tools/lab/sweep/sweep_job.h"
 #include "tools/lab/sweep/sweep_local.h"

@@ -168,7 +168,7 @@ Landscape measure_landscape(const LandscapeOptions& options) {
   Landscape landscape{.plane = checkpoints.size() == 3 || (checkpoints.size() == 1 && !options.path),
                       .random = checkpoints.size() == 1,
                       .classes = static_cast<int>(checkpoints[0].classes.size()),
-                      .precision = surface.config().precision,
+                      .precision = word_of(surface.config().precision),
                       .seed = options.seed};
   const std::vector<std::string> names = distinct_names(options.checkpoints);
   for (std::size_t i = 0; i < checkpoints.size(); ++i) {

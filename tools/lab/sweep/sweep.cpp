@@ -1,11 +1,11 @@
 #include "tools/lab/sweep/sweep.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
 
 #include "data/splits.h"
 #include "engine/core/check.h"
+#include "tools/commands/train_flags.h"
 #include "tools/lab/collect/collect_format.h"
 #include "tools/lab/collect/collect_select.h"
 #include "tools/terminal/command_line.h"
@@ -27,11 +27,6 @@ std::string file_name(std::string text) {
     if (!std::isalnum(static_cast<unsigned char>(letter)) && letter != '_' && letter != '.') letter = '_';
   }
   return text;
-}
-
-std::string flag_of(std::string field) {
-  std::replace(field.begin(), field.end(), '_', '-');
-  return "--" + field;
 }
 
 std::string text_of(const nlohmann::ordered_json& value) {
@@ -159,17 +154,9 @@ std::vector<std::string> Sweep::arguments(const SweepJob& job) const {
 
 TrainConfig Sweep::config(const SweepJob& job) const {
   std::vector<std::string> words = arguments(job);
-  std::reverse(words.begin(), words.end());
-  words.pop_back();  // "train"
-  CLI::App app;
-  TrainConfig config;
-  add_train_options(app, config);
-  try {
-    app.parse(words);
-  } catch (const CLI::ParseError& error) {
-    fail("the flags of job ", job.name, " are not train's: ", error.what());
-  }
-  apply_defaults(config, given_fields(app));
+  words.erase(words.begin());  // "train"
+  auto [config, given] = parse_train_flags(std::move(words), "the flags of job " + job.name);
+  apply_defaults(config, given);
   dgsam::resolve(config);
   return config;
 }

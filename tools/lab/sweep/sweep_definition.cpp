@@ -1,5 +1,4 @@
 // sweep.json: what a sweep was asked for.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
 #include <numeric>
@@ -9,6 +8,7 @@
 #include "data/image_folder.h"
 #include "engine/core/check.h"
 #include "engine/io/atomic_file.h"
+#include "tools/commands/train_flags.h"
 #include "tools/lab/sweep/sweep.h"
 #include "tools/lab/sweep/sweep_job.h"
 
@@ -27,23 +27,9 @@ const std::set<std::string> kSetBySweep{"dataset", "algorithm", "test_env", "tri
                                         "seed",    "out",       "resume",   "overwrite"};
 
 /// train's flags as given after `--`.
-struct TrainFlags {
-  TrainConfig config;
-  std::set<std::string> given;
-};
-
-TrainFlags parse_train_flags(std::vector<std::string> words, const std::string& dataset) {
-  TrainFlags flags;
+TrainFlags flags_after_dashes(std::vector<std::string> words, const std::string& dataset) {
   words.insert(words.begin(), {"--out", "job", "--dataset", dataset});
-  std::reverse(words.begin(), words.end());
-  CLI::App app;
-  add_train_options(app, flags.config);
-  try {
-    app.parse(words);
-  } catch (const CLI::ParseError& error) {
-    fail("the flags after -- are not train's: ", error.what());
-  }
-  flags.given = given_fields(app);
+  TrainFlags flags = parse_train_flags(std::move(words), "the flags after --");
   flags.given.erase("dataset");
   flags.given.erase("out");
   apply_defaults(flags.config, flags.given);
@@ -53,13 +39,12 @@ TrainFlags parse_train_flags(std::vector<std::string> words, const std::string& 
 void check_train_flags(const SweepDefinition& definition) {
   for (const std::string& word : definition.train) {
     for (const std::string& name : kSetBySweep) {
-      std::string flag = "--" + name;
-      std::replace(flag.begin(), flag.end(), '_', '-');
+      const std::string flag = flag_of(name);
       require(word != flag && !word.starts_with(flag + "="), flag,
               " stands after --, but the sweep sets it for each job");
     }
   }
-  const TrainFlags flags = parse_train_flags(definition.train, definition.datasets.front());
+  const TrainFlags flags = flags_after_dashes(definition.train, definition.datasets.front());
   require(!flags.config.data_dir.empty(), "the folder of the data is needed: end the command with -- --data-dir DIR");
   for (const HparamValues& choice : definition.choices) {
     for (const auto& [name, value] : choice.items()) {
@@ -73,7 +58,7 @@ void check_train_flags(const SweepDefinition& definition) {
 
 std::vector<std::string> domains_of(const SweepDefinition& definition, const std::string& dataset) {
   const DatasetSpec& spec = find_dataset(dataset);
-  const fs::path root = dataset_root(spec, parse_train_flags(definition.train, dataset).config.data_dir);
+  const fs::path root = dataset_root(spec, flags_after_dashes(definition.train, dataset).config.data_dir);
   std::vector<std::string> names;
   for (const KnownDomain& domain : spec.domains) names.push_back(domain.name);
   if (!names.empty()) return names;
@@ -125,8 +110,7 @@ void require_agreement(SweepDefinition& recorded, const SweepDefinition& asked, 
   const Json before = recorded.to_json(), now = asked.to_json();
   for (const std::string& name : given) {
     if (name == "train") continue;
-    std::string flag = "--" + name;
-    std::replace(flag.begin(), flag.end(), '_', '-');
+    const std::string flag = flag_of(name);
     require(before[name] == now[name], flag, " is ", now[name].dump(), ", but the sweep in ", folder.string(),
             " was defined with ", before[name].dump(), ": leave the flag out to continue it, or choose another --out");
   }
@@ -135,8 +119,8 @@ void require_agreement(SweepDefinition& recorded, const SweepDefinition& asked, 
             folder.string(), " was defined: restore it, leave the flag out to continue, or choose another --out");
   }
   if (!given.contains("train")) return;
-  const Json old_values = parse_train_flags(recorded.train, recorded.datasets.front()).config.to_json();
-  const Json new_values = parse_train_flags(asked.train, recorded.datasets.front()).config.to_json();
+  const Json old_values = flags_after_dashes(recorded.train, recorded.datasets.front()).config.to_json();
+  const Json new_values = flags_after_dashes(asked.train, recorded.datasets.front()).config.to_json();
   for (const auto& [name, value] : new_values.items()) {
     require(value == old_values[name] || may_change(name), "after --, ", name, " is ", value.dump(),
             ", but the sweep in ", folder.string(), " was defined with ", old_values[name].dump(),
