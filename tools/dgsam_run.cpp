@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "tools/commands/command_line_rules.h"
 #include "tools/commands/commands.h"
 #include "tools/terminal/command_line.h"
 #ifdef DGSAM_HAVE_LAB
@@ -45,11 +46,14 @@ int main(int argc, char** argv) {
   dgsam::add_toy_command(app);
 #endif
   dgsam::add_manual_command(app);
+  dgsam::let_last_flag_win(app);
   try {
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    std::fprintf(stderr, "dgsam-run: %s\n", dgsam::error_line(app, error).c_str());
+    return 1;
   } catch (const dgsam::Stopped& stopped) {
     std::fprintf(stderr, "dgsam-run: %s\n", stopped.what());
     return 128 + stopped.signal();

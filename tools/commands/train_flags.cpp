@@ -5,6 +5,7 @@
 
 #include "engine/core/check.h"
 #include "tools/commands/choice_flag.h"
+#include "tools/commands/command_line_rules.h"
 #include "tools/train/settings.h"
 
 namespace dgsam {
@@ -68,6 +69,7 @@ TrainFlags parse_train_flags(std::vector<std::string> words, const std::string& 
   TrainFlags flags;
   CLI::App app;
   add_train_flags(app, flags.config);
+  let_last_flag_win(app);
   std::reverse(words.begin(), words.end());  // CLI11 takes them last first
   try {
     app.parse(words);
