@@ -39,46 +39,41 @@ Trainer::Trainer(const TrainConfig& config)
 
 void Trainer::run() {
   const StopSignals signals;
+  const TrainConfig& config = setup_.config;
+  if (config.profile) setup_.program().set_profiling(true);
   try {
-    take_steps();
+    const auto batches = setup_.training_batches(progress_.steps);
+    ProgressBar bar(title_of(setup_.method->name()), config.steps, progress_.steps);
+    const auto evaluate_when_due = [&] {
+      if (!progress_.evaluation_due) return;
+      log_.finish();
+      bar.pause();
+      outcome_.evaluate(progress_.steps - 1);
+      save_state_when_due();
+    };
+
+    evaluate_when_due();  // where a resumed run was stopped just before
+    while (!is_over()) {
+      take_step(*batches);
+      bar.set(progress_.steps);
+      save_state_when_due();
+      StopSignals::check();
+      evaluate_when_due();
+    }
+    if (progress_.steps < config.steps) {
+      bar.pause();
+      std::printf("SWAD: the validation loss has left its valley, the run ends after %lld steps\n",
+                  static_cast<long long>(progress_.steps));
+    }
+    log_.finish();
+    bar.finish();
   } catch (const Stopped& stopped) {
     save_state();
-    throw Stopped(stopped.signal(),
-                  "stopped after " + std::to_string(progress_.steps) + " of " + std::to_string(setup_.config.steps) +
-                      " steps; continue with: dgsam-run train " + "--resume --out " + setup_.config.out);
+    throw Stopped(stopped.signal(), "stopped after " + std::to_string(progress_.steps) + " of " +
+                                        std::to_string(config.steps) + " steps; continue with: dgsam-run train " +
+                                        "--resume --out " + config.out);
   }
   outcome_.finish();
-}
-
-void Trainer::take_steps() {
-  const TrainConfig& config = setup_.config;
-  const auto batches = setup_.training_batches(progress_.steps);
-  if (config.profile) setup_.program().set_profiling(true);
-  ProgressBar bar(title_of(setup_.method->name()), config.steps, progress_.steps);
-  const auto evaluate_when_due = [&] {
-    if (!progress_.evaluation_due) return;
-    log_.finish();
-    bar.pause();
-    outcome_.evaluate(progress_.steps - 1);
-    save_state_when_due();
-  };
-
-  evaluate_when_due();  // where a resumed run was stopped just before
-  while (!is_over()) {
-    take_step(*batches);
-    bar.set(progress_.steps);
-    save_state_when_due();
-    StopSignals::check();
-    evaluate_when_due();
-  }
-
-  if (progress_.steps < config.steps) {
-    bar.pause();
-    std::printf("SWAD: the validation loss has left its valley, the run ends after %lld steps\n",
-                static_cast<long long>(progress_.steps));
-  }
-  log_.finish();
-  bar.finish();
 }
 
 void Trainer::take_step(TrainingBatches& batches) {

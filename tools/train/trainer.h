@@ -35,7 +35,6 @@ class Trainer {
   void check_backend();
 
  private:
-  void take_steps();
   /// Queues the next step; the device is never left without work.
   void take_step(TrainingBatches& batches);
   /// All steps are done, or SWAD's valley has ended.
