@@ -1,12 +1,12 @@
 #include "data/datasets.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <limits>
 #include <numeric>
 
 #include "engine/core/check.h"
+#include "engine/core/letter_case.h"
 
 namespace dgsam {
 namespace {
@@ -57,11 +57,6 @@ std::string contents(const fs::path& path) {
   return folders.empty() ? "holds no folder" : "holds " + joined(folders, 8);
 }
 
-std::string lower(std::string text) {
-  for (char& letter : text) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return text;
-}
-
 void verify_domains(const ImageFolder& folder, const DatasetSpec& spec) {
   const std::string start = folder.root.string() + " is not " + spec.name + ": ";
   const std::string remedy = ", or train on it as --dataset folder";
@@ -90,8 +85,9 @@ void verify_classes(const ImageFolder& folder, const DatasetSpec& spec) {
   const std::string remedy = ", or train on it as --dataset folder";
   for (const std::string& name : folder.classes) {
     if (std::binary_search(spec.classes.begin(), spec.classes.end(), name)) continue;
-    const auto same_but_case = std::find_if(spec.classes.begin(), spec.classes.end(),
-                                            [&](const std::string& one) { return lower(one) == lower(name); });
+    const auto same_but_case = std::find_if(spec.classes.begin(), spec.classes.end(), [&](const std::string& one) {
+      return lower_case(one) == lower_case(name);
+    });
     require(same_but_case == spec.classes.end(), start, "class '", name, "' is called '",
             same_but_case == spec.classes.end() ? "" : *same_but_case,
             "' there, and labels follow the order of the names; rename it in every domain", remedy);

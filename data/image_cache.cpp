@@ -68,15 +68,16 @@ std::string CacheContents::text() const {
 }
 
 ImageCache::ImageCache(const ImageFolder& folder, int resize_to, std::size_t budget_bytes)
-    : folder_(folder), resize_to_(resize_to), budget_bytes_(budget_bytes), first_{0} {
+    : folder_(folder), resize_to_(resize_to), budget_bytes_(budget_bytes), domain_starts_{0} {
   require(resize_to >= 0, "the image size is ", resize_to, "; it must be positive");
-  for (const Domain& domain : folder.domains) first_.push_back(first_.back() + domain.samples.size());
-  entries_.resize(first_.back());
+  for (const Domain& domain : folder.domains) domain_starts_.push_back(domain_starts_.back() + domain.samples.size());
+  entries_.resize(domain_starts_.back());
 }
 
 const std::filesystem::path& ImageCache::path(std::size_t position) const {
-  const auto domain = std::upper_bound(first_.begin(), first_.end(), position) - first_.begin() - 1;
-  return folder_.domains[domain].samples[position - first_[domain]].path;
+  const auto domain =
+      std::upper_bound(domain_starts_.begin(), domain_starts_.end(), position) - domain_starts_.begin() - 1;
+  return folder_.domains[domain].samples[position - domain_starts_[domain]].path;
 }
 
 std::vector<std::size_t> ImageCache::smallest_forms(int threads) {
@@ -164,11 +165,11 @@ double ImageCache::disk_bytes_per_image(std::span<const int> domains) const {
   double sum = 0;
   for (const int domain : domains) {
     double bytes = 0;
-    for (std::size_t at = first_[domain]; at < first_[domain + 1]; ++at) {
+    for (std::size_t at = domain_starts_[domain]; at < domain_starts_[domain + 1]; ++at) {
       if (entries_[at].image.empty() && entries_[at].file.empty())
         bytes += static_cast<double>(entries_[at].file_bytes);
     }
-    sum += bytes / static_cast<double>(first_[domain + 1] - first_[domain]);
+    sum += bytes / static_cast<double>(domain_starts_[domain + 1] - domain_starts_[domain]);
   }
   return sum / static_cast<double>(domains.size());
 }

@@ -73,7 +73,7 @@ class ImageCache {
     std::size_t file_bytes = 0;
   };
 
-  std::size_t position(int domain, int index) const { return first_[domain] + static_cast<std::size_t>(index); }
+  std::size_t position(int domain, int index) const { return domain_starts_[domain] + static_cast<std::size_t>(index); }
   const std::filesystem::path& path(std::size_t position) const;
   Image decode(std::size_t position, std::span<const std::uint8_t> bytes) const;
   /// Learns the size of every file and returns the bytes of each one's smaller form.
@@ -82,8 +82,8 @@ class ImageCache {
   const ImageFolder& folder_;
   int resize_to_;
   std::size_t budget_bytes_;
-  std::vector<std::size_t> first_;  // per domain, the position of its first image; one more at the end
-  std::vector<Entry> entries_;      // by position: domain after domain
+  std::vector<std::size_t> domain_starts_;  // per domain, the position of its first image; one more at the end
+  std::vector<Entry> entries_;              // by position: domain after domain
   mutable std::mutex truncated_mutex_;
   mutable std::set<std::size_t> truncated_;  // positions
 };

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <string_view>
 #include <utility>
 
 #include "engine/core/check.h"
+#include "engine/core/letter_case.h"
 
 namespace dgsam {
 namespace {
@@ -97,9 +97,7 @@ std::string class_difference(const std::string& a, const std::vector<std::string
 bool is_image_name(const std::string& name) {
   static constexpr std::array<std::string_view, 9> kExtensions = {".jpg", ".jpeg", ".png",  ".ppm", ".bmp",
                                                                   ".pgm", ".tif",  ".tiff", ".webp"};
-  std::string extension = fs::path(name).extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  const std::string extension = lower_case(fs::path(name).extension().string());
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 

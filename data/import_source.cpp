@@ -1,22 +1,17 @@
 #include "data/import_source.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <set>
 
 #include "data/image_folder.h"
 #include "engine/core/check.h"
+#include "engine/core/letter_case.h"
 
 namespace dgsam {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string lower(std::string text) {
-  for (char& letter : text) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return text;
-}
 
 std::string joined(const std::vector<std::string>& names) {
   constexpr std::size_t kMost = 10;
@@ -32,9 +27,9 @@ std::vector<fs::path> domains_in(const DatasetSpec& spec, const fs::path& path) 
   std::vector<fs::path> folders;
   for (const KnownDomain& domain : spec.domains) {
     const auto found = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
-      return lower(name) == lower(domain.name) ||
+      return lower_case(name) == lower_case(domain.name) ||
              std::any_of(domain.spellings.begin(), domain.spellings.end(),
-                         [&](const std::string& spelling) { return lower(name) == lower(spelling); });
+                         [&](const std::string& spelling) { return lower_case(name) == lower_case(spelling); });
     });
     folders.push_back(found == names.end() ? fs::path() : path / *found);
   }
@@ -117,11 +112,11 @@ void add_images(ImportPlan& plan, const fs::path& folder, const std::string& des
 
 void add_classes(ImportPlan& plan, const DatasetSpec& spec, const std::string& domain, const fs::path& folder) {
   std::map<std::string, std::string> class_of;  // by its name in lower case
-  for (const std::string& name : spec.classes) class_of[lower(name)] = name;
+  for (const std::string& name : spec.classes) class_of[lower_case(name)] = name;
   std::set<std::string> found;
   std::vector<std::string> others;
   for (const std::string& name : folder_names(folder)) {
-    const auto known = class_of.find(lower(name));
+    const auto known = class_of.find(lower_case(name));
     if (known == class_of.end()) {
       others.push_back(name);
       continue;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "engine/io/safetensors.h"
 #include "tests/tiny_folder.h"

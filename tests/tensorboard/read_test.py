@@ -17,10 +17,8 @@ except ImportError:
     print("skipped: the tensorboard package is not installed for", sys.executable)
     sys.exit(77)
 
-def run(*command):
-    result = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    if result.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}\nexits with {result.returncode}:\n{result.stdout}{result.stderr}")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from program import run  # noqa: E402
 
 
 def require(holds, *what):

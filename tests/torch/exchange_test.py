@@ -14,6 +14,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "tools"))
 sys.path.insert(0, str(HERE.parent / "golden" / "pth"))
+sys.path.insert(0, str(HERE.parent))
 
 try:
     import torch
@@ -22,14 +23,8 @@ except ImportError:
     sys.exit(77)
 import compare_torch  # noqa: E402
 import make_golden  # noqa: E402
+from program import run  # noqa: E402
 from read_safetensors import read_safetensors  # noqa: E402
-
-
-def run(*command):
-    result = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    if result.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}\nexits with {result.returncode}:\n{result.stdout}{result.stderr}")
-    return result.stdout
 
 
 def require_equal(what, ours, theirs):

@@ -10,17 +10,21 @@ void add_data_options(CLI::App& command, DataChoice& data) {
   command.add_option("--holdout", data.holdout, "Fraction of the `out` splits [the training's]");
 }
 
-void add_place_options(CLI::App& command, NetworkPlace& place, const std::string& precision) {
+void add_device_options(CLI::App& command, NetworkPlace& place) {
   command.add_option("--device", place.device, "As for train")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
+  command.add_option("--threads", place.threads, "CPU threads; 0: all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
+void add_place_options(CLI::App& command, NetworkPlace& place, const std::string& precision) {
+  add_device_options(command, place);
   command
       .add_option_function<std::string>(
           "--precision", [&place](const std::string& word) { place.precision = value_of<Precision>(word); }, precision)
       ->check(CLI::IsMember(words_of<Precision>()));
-  command.add_option("--threads", place.threads, "CPU threads; 0: all cores")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
   command.add_option("--batch-size", place.batch_size, "Images per pass, at most")
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();

@@ -10,7 +10,9 @@ namespace dgsam {
 
 /// Which data the checkpoint is looked at with.
 void add_data_options(CLI::App& command, DataChoice& data);
-/// Where its network runs. `precision` is the help text of that flag.
+/// --device and --threads.
+void add_device_options(CLI::App& command, NetworkPlace& place);
+/// Where its network runs: these, --precision and --batch-size. `precision` is the help text of that flag.
 void add_place_options(CLI::App& command, NetworkPlace& place, const std::string& precision);
 
 }  // namespace dgsam

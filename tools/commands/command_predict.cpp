@@ -1,6 +1,7 @@
 #include <iostream>
 #include <memory>
 
+#include "tools/commands/checkpoint_options.h"
 #include "tools/commands/commands.h"
 #include "tools/measure/predict.h"
 
@@ -18,12 +19,7 @@ void add_predict_command(CLI::App& app) {
   command->add_option("--top", options->top, "Classes per image")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_flag("--json", options->json,
                     "A line per image: {\"path\", \"top\": [{\"class\", \"index\", \"probability\"}]}");
-  command->add_option("--threads", options->place.threads, "CPU threads; 0: all cores")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  command->add_option("--device", options->place.device, "As for train")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
-      ->capture_default_str();
+  add_device_options(*command, options->place);
   command->callback([options] { predict(*options, std::cout, std::cerr); });
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/check.h"
+#include "engine/core/letter_case.h"
 #include "models/known_weights.h"
 #include "models/parameters.h"
 #include "tools/commands/commands.h"
@@ -193,9 +194,7 @@ void run_convert(const WeightsOptions& options) {
   const std::unique_ptr<TensorFile> file =
       options.prefix.empty() ? open_tensor_file(options.first) : open_tensor_file_under(options.first, options.prefix);
   print_notes(file->notes());
-  std::string dtype = options.dtype;
-  std::transform(dtype.begin(), dtype.end(), dtype.begin(), [](unsigned char c) { return std::toupper(c); });
-  const ConversionReport report = convert_weights(*file, options.second, dtype);
+  const ConversionReport report = convert_weights(*file, options.second, upper_case(options.dtype));
   for (const std::string& name : report.overflowed) {
     std::fprintf(stderr, "note: %s: values too large for %s became infinite\n", name.c_str(), options.dtype.c_str());
   }

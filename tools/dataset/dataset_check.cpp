@@ -5,6 +5,7 @@
 #include <cctype>
 #include <fstream>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <string_view>
 #include <tuple>
 #include <unordered_set>

@@ -1,6 +1,7 @@
 #include "tools/measure/eval.h"
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "data/datasets.h"

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
 
+#include "engine/core/letter_case.h"
 #include "tools/train/train_config.h"
 
 namespace dgsam {
@@ -20,11 +20,6 @@ using Values = std::map<std::string, std::string>;  // of settings by name
 const std::set<std::string> kNotOfMethod{
     "dataset", "data_dir", "test_env",   "algorithm", "trial_seed",       "seed",      "cache", "cache_gb", "threads",
     "onednn",  "device",   "save_every", "swad",      "sharpness_images", "eval_mode", "oracle"};
-
-std::string upper(std::string text) {
-  for (char& letter : text) letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
-  return text;
-}
 
 /// The settings of train that decide what the method is. Others in config.json follow from them or from the data.
 Values method_settings(const FinishedRun& run) {
@@ -56,7 +51,7 @@ void set_labels(std::vector<FinishedRun>& runs) {
     for (const auto& [name, value] : method_settings(run)) values[run.algorithm][name].insert(value);
   }
   for (FinishedRun& run : runs) {
-    run.label = upper(run.algorithm);
+    run.label = upper_case(run.algorithm);
     for (const auto& [name, value] : method_settings(run)) {
       if (values[run.algorithm][name].size() > 1) run.label += ", " + short_name(name, run.algorithm) + " " + value;
     }

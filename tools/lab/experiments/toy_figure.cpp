@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <string_view>
 
 #include "engine/core/check.h"
+#include "engine/core/letter_case.h"
 #include "tools/lab/drawing/contours.h"
 #include "tools/lab/drawing/svg.h"
 
@@ -61,11 +61,6 @@ std::string style() {
 std::string percent(double fraction) {
   char text[32];
   std::snprintf(text, sizeof text, "%.0f %%", 100 * fraction);
-  return text;
-}
-
-std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
   return text;
 }
 
@@ -193,7 +188,7 @@ std::string toy_figure(const ToyResult& result, double rho) {
     const ToyCell& cell = *result.find(algorithms[row], rho);
     const double top = kHead + kRowHeight * static_cast<double>(row);
     const std::string colour = colour_class(static_cast<int>(row));
-    const std::string name = upper(cell.algorithm) + (cell.rho ? ", ρ " + tick_text(rho) : "");
+    const std::string name = upper_case(cell.algorithm) + (cell.rho ? ", ρ " + tick_text(rho) : "");
     svg +=
         svg_text(kMargin, top + 28, "start",
                  name + ": " + percent(cell.fraction(ToyEnd::fake)) + " fake, " + percent(cell.fraction(ToyEnd::flat)) +

@@ -1,11 +1,11 @@
 #include "tools/lab/landscape/landscape_figure.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <limits>
 
 #include "engine/core/check.h"
+#include "engine/core/letter_case.h"
 #include "tools/lab/drawing/svg.h"
 #include "tools/lab/landscape/landscape_drawing.h"
 
@@ -16,11 +16,6 @@ namespace {
 constexpr double kFirstLine = 30, kLine = 20;  // of the headings
 constexpr double kLeastRatio = 1e-6;
 
-std::string capitals(std::string text) {
-  for (char& letter : text) letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
-  return text;
-}
-
 }  // namespace
 
 std::string title_of(const Landscape::LossValues& loss) {
@@ -30,7 +25,7 @@ std::string title_of(const Landscape::LossValues& loss) {
 
 std::vector<std::string> headings(const Landscape& landscape, const ColourScale& scale) {
   const auto described = [](const Landscape::Point& point) {
-    return capitals(point.algorithm) + ", " + point.name + ", step " + std::to_string(point.step);
+    return upper_case(point.algorithm) + ", " + point.name + ", step " + std::to_string(point.step);
   };
   std::vector<std::string> lines;
   if (landscape.points.size() == 1) {

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "engine/core/check.h"
 #include "tools/lab/landscape/landscape.h"

@@ -5,6 +5,7 @@
 
 #include "data/splits.h"
 #include "engine/core/check.h"
+#include "engine/core/letter_case.h"
 #include "tools/commands/train_flags.h"
 #include "tools/lab/collect/collect_format.h"
 #include "tools/lab/collect/collect_select.h"
@@ -15,11 +16,6 @@ namespace dgsam {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string upper(std::string text) {
-  for (char& letter : text) letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
-  return text;
-}
 
 /// What may stand in a folder's name.
 std::string file_name(std::string text) {
@@ -59,7 +55,7 @@ SweepJob Sweep::make_job(const std::string& dataset, const std::string& algorith
       std::replace(name.begin(), name.end(), '-', '_');
       job.values.erase(name);
     }
-    job.seed = seed_hash("('" + dataset + "', '" + upper(algorithm) + "', [" + std::to_string(env) + "], " +
+    job.seed = seed_hash("('" + dataset + "', '" + upper_case(algorithm) + "', [" + std::to_string(env) + "], " +
                          std::to_string(hparams) + ", " + std::to_string(trial) + ")");
   } else {
     job.values = definition_.choices[static_cast<std::size_t>(hparams)];

@@ -1,7 +1,7 @@
 // Which hyperparameters a sweep tries.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

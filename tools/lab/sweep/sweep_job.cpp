@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "engine/core/check.h"
+#include "engine/core/letter_case.h"
 #include "engine/io/atomic_file.h"
 #include "tools/terminal/command_line.h"
 
@@ -158,10 +159,7 @@ std::int64_t steps_done(const Sweep& sweep, const SweepJob& job, std::int64_t to
   static const std::regex pattern("([A-Z]+): +[0-9]+%  ([0-9]+)/([0-9]+)");
   const std::string log = tail(folder / kLog, 4096);
   for (std::sregex_iterator match(log.begin(), log.end(), pattern), end; match != end; ++match) {
-    std::string title = (*match)[1];
-    std::transform(title.begin(), title.end(), title.begin(),
-                   [](unsigned char letter) { return std::tolower(letter); });
-    if (title == job.algorithm && std::stoll((*match)[3]) == total) steps = std::stoll((*match)[2]);
+    if (lower_case((*match)[1]) == job.algorithm && std::stoll((*match)[3]) == total) steps = std::stoll((*match)[2]);
   }
   static const std::regex step("\"step\":([0-9]+)");
   const std::string results = tail(folder / "run/results.jsonl", 16384);
