@@ -77,8 +77,8 @@ svg { display: block; width: 100%; height: auto; overflow: visible; }
 .panels thead td { width: 6rem; }
 .panels tbody th { font-weight: 600; vertical-align: middle; white-space: normal; padding-left: 0; }
 .panels svg { max-width: 190px; outline: 1px solid var(--rule); overflow: hidden; }
-.point { fill: #fff; stroke: #000; stroke-width: .6; }
-.panels svg text.number { font-size: 5px; fill: #fff; paint-order: stroke; stroke: #000; stroke-width: 1; }
+.point { fill: var(--white); stroke: var(--black); stroke-width: .6; }
+.panels svg text.number { font-size: 5px; fill: var(--white); paint-order: stroke; stroke: var(--black); stroke-width: 1; }
 .key { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; font-size: .875rem; font-weight: 600; }
 .key span::before { content: ""; display: inline-block; width: .7em; height: .7em; margin-right: .45em;
   background: currentColor; }
