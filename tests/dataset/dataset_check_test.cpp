@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "data/image.h"
 #include "tests/temporary_folder.h"
 #include "tools/dataset/dataset_stats.h"

@@ -39,7 +39,8 @@ conv1:
 
 TEST_CASE("dump: the nodes of a network have names of operations.def") {
   for (const Norm norm : {Norm::folded, Norm::batch}) {
-    for (const Node& node : trained_net(DType::f32, norm).graph.nodes()) {
+    const Net net = trained_net(DType::f32, norm);
+    for (const Node& node : net.graph.nodes()) {
       CAPTURE(node.op->name());
       CHECK(std::ranges::count(kOperationNames, node.op->name()) == 1);
     }

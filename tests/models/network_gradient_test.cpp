@@ -227,7 +227,7 @@ TEST_CASE("a batch on the device: short ones leave the rest alone, and what does
   std::vector<std::int32_t> found(4);
   backend.download(found.data(), batch.labels(0, 2));
   CHECK(found == std::vector<std::int32_t>{5, 0, 5, 6});
-  const Buffer memory(backend, 8 * sizeof(float));
+  Buffer memory(backend, 8 * sizeof(float));
   const Tensor f32{memory.data(), {DType::f32, {4, 1, 1, 2}, Layout::dense}};
   backend.cast(batch.images(0, 2), f32);
   std::vector<float> values(8);

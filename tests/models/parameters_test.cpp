@@ -273,7 +273,7 @@ TEST_CASE("when many names differ, the Error shows some of both sides") {
   const auto backend = plain_backend();
   const TemporaryFolder folder;
   const Network network = build_network(tiny_basic(), 5, f32());
-  const Vectors source(*backend, network, 1);
+  Vectors source(*backend, network, 1);
   const std::string path = folder.file("w");
   save_weights(path, network.graph, *backend, source.theta, source.statistics);
   std::vector<NamedTensor> tensors = tensors_of(path);
@@ -298,7 +298,8 @@ TEST_CASE("MoCo's query encoder, Dassl's backbone and DomainBed's featurizer loa
   save_weights(folder.file("k"), network.graph, *backend, other.theta, other.statistics);
   const auto load = [&](const std::vector<NamedTensor>& tensors, bool new_head) {
     write_safetensors(folder.file("changed"), tensors);
-    const Vectors loaded(*backend, network, 2), before(*backend, network, 2);
+    Vectors loaded(*backend, network, 2);
+    const Vectors before(*backend, network, 2);
     const LoadReport report =
         load_weights(folder.file("changed"), network.graph, *backend, loaded.theta, loaded.statistics);
     CHECK(report.head_reinitialised == new_head);
@@ -337,7 +338,7 @@ TEST_CASE("values that are NaN or infinite are named when they are loaded") {
   const auto backend = plain_backend();
   const TemporaryFolder folder;
   const Network network = build_network(tiny_basic(), 5, f32());
-  const Vectors vectors(*backend, network);
+  Vectors vectors(*backend, network);
   const std::string path = folder.file("w");
   save_weights(path, network.graph, *backend, vectors.theta, vectors.statistics);
   std::vector<NamedTensor> tensors = tensors_of(path);

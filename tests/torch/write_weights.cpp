@@ -15,8 +15,8 @@ int main(int argc, char** argv) {
     const auto backend = dgsam::make_backend("cpu", {.threads = 1, .onednn = false});
     const dgsam::Network network =
         dgsam::build_network({argv[1], std::atoi(argv[2])}, {.batch = 1, .image_size = 32, .training = false});
-    const dgsam::FlatVector theta(*backend, network.graph.theta_layout(), network.graph.master());
-    const dgsam::FlatVector statistics(*backend, network.graph.statistic_layout(), network.graph.master());
+    dgsam::FlatVector theta(*backend, network.graph.theta_layout(), network.graph.master());
+    dgsam::FlatVector statistics(*backend, network.graph.statistic_layout(), network.graph.master());
     dgsam::initialise(network.graph, *backend, theta, 1);
     dgsam::initialise_statistics(network.graph, *backend, statistics);
     dgsam::save_weights(argv[3], network.graph, *backend, theta, statistics, {{"step", "0"}});

@@ -91,7 +91,7 @@ void compare_with_beginning(const RunSetup& setup, const RunFiles& files) {
 }
 
 /// Every vector that a step changes.
-std::vector<StateVector> state_vectors(const RunSetup& setup) {
+std::vector<StateVector> state_vectors(RunSetup& setup) {
   std::vector<StateVector> vectors{{"theta", &setup.theta}, {"statistics", &setup.statistics}};
   for (const BaseOptimizer::State& state : setup.optimizer->state()) vectors.push_back({state.name, state.vector});
   if (setup.swad) {
@@ -130,7 +130,7 @@ RunProgress start_or_resume(RunSetup& setup, RunFiles& files) {
   return {};
 }
 
-void save_run(const RunSetup& setup, RunFiles& files, RunProgress& progress) {
+void save_run(RunSetup& setup, RunFiles& files, RunProgress& progress) {
   progress.updates = setup.optimizer->updates();
   if (setup.swad) progress.swad = setup.swad->state();
   progress.lengths = files.sync();

@@ -13,6 +13,6 @@ namespace dgsam {
 RunProgress start_or_resume(RunSetup& setup, RunFiles& files);
 
 /// Saves what start_or_resume() restores. `progress` gets what the optimizer, SWAD and the files say about themselves.
-void save_run(const RunSetup& setup, RunFiles& files, RunProgress& progress);
+void save_run(RunSetup& setup, RunFiles& files, RunProgress& progress);
 
 }  // namespace dgsam
