@@ -63,21 +63,33 @@ void NetworkGradient::begin_step(std::int64_t step, std::span<const int> order) 
 void NetworkGradient::of_batch(int j, const FlatVector& theta, FlatVector& g, Tensor loss) {
   require(!options_.domains_together, "a network that takes all domains together has no gradient of one of them");
   const auto inputs = next_inputs(j, 1);
-  program_.run({.theta = &theta, .gradient = &g, .statistics = statistics_, .running_statistics = statistics_, .inputs = inputs});
+  program_.run({.theta = &theta,
+                .gradient = &g,
+                .statistics = statistics_,
+                .running_statistics = statistics_,
+                .inputs = inputs});
   backend_->copy(program_.value(loss_), loss);
 }
 
 void NetworkGradient::of_mean(const FlatVector& theta, FlatVector& g, Tensor loss) {
   if (options_.domains_together) {
     const auto inputs = next_inputs(0, domains());
-    program_.run({.theta = &theta, .gradient = &g, .statistics = statistics_, .running_statistics = statistics_, .inputs = inputs});
+    program_.run({.theta = &theta,
+                  .gradient = &g,
+                  .statistics = statistics_,
+                  .running_statistics = statistics_,
+                  .inputs = inputs});
     backend_->copy(program_.value(loss_), loss);
     return;
   }
   if (!part_.data()) part_ = FlatVector(*backend_, g.shared_layout(), g.dtype());
   for (int j = 0; j < domains(); ++j) {
     const auto inputs = next_inputs(j, 1);
-    program_.run({.theta = &theta, .gradient = &part_, .statistics = statistics_, .running_statistics = statistics_, .inputs = inputs});
+    program_.run({.theta = &theta,
+                  .gradient = &part_,
+                  .statistics = statistics_,
+                  .running_statistics = statistics_,
+                  .inputs = inputs});
     const double keep = j == 0 ? 0 : 1;
     backend_->axpby(1.0 / domains(), part_.all(), keep, g.all());
     backend_->axpby(1.0 / domains(), as_vector(program_.value(loss_)), keep, as_vector(loss));

@@ -56,7 +56,7 @@ class OneDnnBackend final : public CpuBackend {
   }
 
   void conv2d(ConstTensor x, ConstTensor w, ConstTensor b, ConstTensor z, Tensor y, const Conv2dSpec& spec) override {
-    const OneDnnProblem problem{OneDnnOp::conv2d,    x.type, w.type, y.type, spec, static_cast<bool>(b),
+    const OneDnnProblem problem{Operation::conv2d,   x.type, w.type, y.type, spec, static_cast<bool>(b),
                                 static_cast<bool>(z)};
     OneDnnPlan* const plan = plan_of(problem);
     if (!plan) return CpuBackend::conv2d(x, w, b, z, y, spec);
@@ -72,21 +72,21 @@ class OneDnnBackend final : public CpuBackend {
   }
 
   void conv2d_data_grad(ConstTensor dy, ConstTensor w, Tensor dx, const Conv2dSpec& spec) override {
-    const OneDnnProblem problem{OneDnnOp::conv2d_data_grad, dx.type, w.type, dy.type, spec};
+    const OneDnnProblem problem{Operation::conv2d_data_grad, dx.type, w.type, dy.type, spec};
     OneDnnPlan* const plan = plan_of(problem);
     if (!plan) return CpuBackend::conv2d_data_grad(dy, w, dx, spec);
     run(problem, *plan, {{DNNL_ARG_DIFF_DST, dy.data}, {DNNL_ARG_WEIGHTS, w.data}, {DNNL_ARG_DIFF_SRC, dx.data}});
   }
 
   void conv2d_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw, const Conv2dSpec& spec) override {
-    const OneDnnProblem problem{OneDnnOp::conv2d_weight_grad, x.type, dw.type, dy.type, spec};
+    const OneDnnProblem problem{Operation::conv2d_weight_grad, x.type, dw.type, dy.type, spec};
     OneDnnPlan* const plan = plan_of(problem);
     if (!plan) return CpuBackend::conv2d_weight_grad(x, dy, dw, spec);
     run(problem, *plan, {{DNNL_ARG_SRC, x.data}, {DNNL_ARG_DIFF_DST, dy.data}, {DNNL_ARG_DIFF_WEIGHTS, dw.data}});
   }
 
   void linear(ConstTensor x, ConstTensor w, ConstTensor b, Tensor y) override {
-    const OneDnnProblem problem{OneDnnOp::linear, x.type, w.type, y.type, {}, static_cast<bool>(b)};
+    const OneDnnProblem problem{Operation::linear, x.type, w.type, y.type, {}, static_cast<bool>(b)};
     OneDnnPlan* const plan = plan_of(problem);
     if (!plan) return CpuBackend::linear(x, w, b, y);
     check_optional("linear", "b", b, {DType::f32, {w.shape()[0]}});
@@ -95,14 +95,14 @@ class OneDnnBackend final : public CpuBackend {
   }
 
   void linear_data_grad(ConstTensor dy, ConstTensor w, Tensor dx) override {
-    const OneDnnProblem problem{OneDnnOp::linear_data_grad, dx.type, w.type, dy.type};
+    const OneDnnProblem problem{Operation::linear_data_grad, dx.type, w.type, dy.type};
     OneDnnPlan* const plan = plan_of(problem);
     if (!plan) return CpuBackend::linear_data_grad(dy, w, dx);
     run(problem, *plan, {{DNNL_ARG_SRC, dy.data}, {DNNL_ARG_WEIGHTS, w.data}, {DNNL_ARG_DST, dx.data}});
   }
 
   void linear_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw) override {
-    const OneDnnProblem problem{OneDnnOp::linear_weight_grad, x.type, dw.type, dy.type};
+    const OneDnnProblem problem{Operation::linear_weight_grad, x.type, dw.type, dy.type};
     OneDnnPlan* const plan = plan_of(problem);
     if (!plan) return CpuBackend::linear_weight_grad(x, dy, dw);
     run(problem, *plan, {{DNNL_ARG_SRC, dy.data}, {DNNL_ARG_WEIGHTS, x.data}, {DNNL_ARG_DST, dw.data}});
@@ -113,9 +113,9 @@ class OneDnnBackend final : public CpuBackend {
 
   /// Types and ranks that oneDNN can be asked about; the rest is CpuBackend's to compute or to refuse.
   static bool is_ours(const OneDnnProblem& problem) {
-    const bool is_matrix = problem.op >= OneDnnOp::linear;
+    const bool is_matrix = problem.op >= Operation::linear;
     const bool is_weight_grad =
-        problem.op == OneDnnOp::conv2d_weight_grad || problem.op == OneDnnOp::linear_weight_grad;
+        problem.op == Operation::conv2d_weight_grad || problem.op == Operation::linear_weight_grad;
     const int rank = is_matrix ? 2 : 4;
     return has_type(problem.x.dtype) && problem.y.dtype == problem.x.dtype &&
            problem.w.dtype == (is_weight_grad ? DType::f32 : problem.x.dtype) && problem.x.shape.rank() == rank &&

@@ -189,17 +189,17 @@ OneDnnPlan first_of(const dnnl::engine& engine, const OneDnnProblem& problem, bo
 OneDnnPlan plan_onednn(const dnnl::engine& engine, const OneDnnProblem& problem, bool winograd) {
   const Type &x = problem.x, &w = problem.w, &y = problem.y;
   switch (problem.op) {
-    case OneDnnOp::conv2d:
+    case Operation::conv2d:
       return first_of(engine, problem, winograd, plan_conv2d);
-    case OneDnnOp::conv2d_data_grad:
+    case Operation::conv2d_data_grad:
       return first_of(engine, problem, winograd, plan_conv2d_data_grad);
-    case OneDnnOp::conv2d_weight_grad:
+    case Operation::conv2d_weight_grad:
       return first_of(engine, problem, winograd, plan_conv2d_weight_grad);
-    case OneDnnOp::linear:
+    case Operation::linear:
       return plan_product(engine, matrix_format(x), transposed_format(w), matrix_format(y), problem.bias);
-    case OneDnnOp::linear_data_grad:
+    case Operation::linear_data_grad:
       return plan_product(engine, matrix_format(y), matrix_format(w), matrix_format(x));
-    case OneDnnOp::linear_weight_grad:
+    case Operation::linear_weight_grad:
       return plan_product(engine, transposed_format(y), matrix_format(x), matrix_format(w));
     default:
       return {};

@@ -9,13 +9,10 @@
 
 namespace dgsam {
 
-/// One of the convolutions or of the linear operations.
-using OneDnnOp = Operation;
-
 /// All that decides how an operation is computed. x, w and y are those of the forward operation; a gradient has the
 /// place of what it is the gradient of.
 struct OneDnnProblem {
-  OneDnnOp op = OneDnnOp::conv2d;
+  Operation op = Operation::conv2d;  ///< a convolution or one of the linear operations
   Type x, w, y;
   Conv2dSpec spec = {};   ///< convolutions only
   bool bias = false;      ///< forward only

@@ -165,7 +165,11 @@ std::vector<double> mean_of_batches(Backend& backend, const ModelSpec& model, Ne
     int domain = 0;
     for (const ImageBatch& of_domain : batches.next()) batch.load(of_domain, domain++);
     backend.zero(statistics.all());
-    program.run({.theta = &theta, .gradient = &gradient, .statistics = &statistics, .running_statistics = &statistics, .inputs = batch.inputs()});
+    program.run({.theta = &theta,
+                 .gradient = &gradient,
+                 .statistics = &statistics,
+                 .running_statistics = &statistics,
+                 .inputs = batch.inputs()});
     std::vector<float> own(sum.size());
     backend.download(own.data(), statistics.all());
     for (std::size_t at = 0; at < own.size(); ++at) sum[at] += 4 * static_cast<double>(own[at]) / count;
