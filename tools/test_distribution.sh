@@ -109,7 +109,8 @@ echo "test_distribution: revision $(git -c safe.directory='*' -C "$repository" d
 
 # As the program's first help has it: an indented block after "Start with:", whose lines may be continued.
 first_run='set -e; dgsam-run --version; dgsam-run --help >help
-sed -n "/Start with:/,/^\$/p" help | sed "s/.*Start with://" | tee commands; bash -e commands; ls runs/*/done'
+sed -n "/Start with:/,/^Usage:/{/^Usage:/d;s/.*Start with://;p}" help | tee commands
+[ -s commands ]; bash -e commands; ls runs/*/done'
 build='cd dgsam && tools/setup.sh --build --demo && cmake --preset release -DDGSAM_TESTS=OFF && ninja -C build dgsam-run'
 case "$mode" in
   demo) command='cd dgsam && tools/demo.sh' ;;

@@ -86,7 +86,8 @@ std::string words_of(const CLI::App& command) {
 std::string man_page(const CLI::App& command, const std::string& name, const std::string& version, bool is_overview) {
   const std::string words = words_of(command);
   std::string out = ".TH " + upper(escaped(name)) + " 1 \"\" \"" + escaped("dgsam " + version) + "\" \"dgsam\"\n";
-  out += ".SH NAME\n" + escaped(name) + " \\- " + escaped(first_line(command.get_description())) + "\n";
+  const std::string what = first_line(command.get_description());
+  out += ".SH NAME\n" + escaped(name) + " \\- " + escaped(what.substr(0, what.find(':'))) + "\n";
   out += ".SH SYNOPSIS\n" + usage(command, words);
   out +=
       ".SH DESCRIPTION\n" + (is_overview ? verbatim(command.get_description()) : paragraph(command.get_description()));
