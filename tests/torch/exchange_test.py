@@ -105,6 +105,8 @@ def from_torch(dgsam_run, folder):
             for protocol in (1, 2, 3, 4, 5) if name == "objects" else (2,):
                 path, out = folder / f"{name}.pth", folder / f"{name}.safetensors"
                 torch.save(content, path, pickle_protocol=protocol, _use_new_zipfile_serialization=new)
+                if name == "views":  # releases before 2 forget a view's negative bit when they save it
+                    expected = torch.load(path)
                 run(dgsam_run, "weights", "convert", path, out)
                 require_equal(f"{name} ({'zip' if new else 'old'}, protocol {protocol})", read_safetensors(out),
                               dict(expected))
