@@ -8,16 +8,13 @@
 #include "tools/train/train_config.h"
 
 namespace dgsam {
-namespace {
 
 using nlohmann::ordered_json;
 
-std::string value_text(const ordered_json& value) {
+std::string flag_value(const ordered_json& value) {
   if (value.is_boolean()) return value.get<bool>() ? "on" : "off";
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
-
-}  // namespace
 
 std::string train_command(const ordered_json& config, const std::filesystem::path& folder, const std::string& where) {
   const TrainConfig run = TrainConfig::from_json(config, where);
@@ -33,7 +30,7 @@ std::string train_command(const ordered_json& config, const std::filesystem::pat
     const bool threads = name == "threads" && value == 0 && config.contains("cpu_threads");
     if (!always && !threads && value == assumed[name]) continue;
     words.push_back(flag_of(name));
-    words.push_back(value_text(threads ? config["cpu_threads"] : value));
+    words.push_back(flag_value(threads ? config["cpu_threads"] : value));
   }
   words.insert(words.end(), {"--out", folder.string()});
   return shell_words(words);

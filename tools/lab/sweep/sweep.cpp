@@ -9,6 +9,7 @@
 #include "tools/commands/train_flags.h"
 #include "tools/lab/collect/collect_format.h"
 #include "tools/lab/collect/collect_select.h"
+#include "tools/results/train_command.h"
 #include "tools/terminal/command_line.h"
 
 namespace dgsam {
@@ -23,11 +24,6 @@ std::string file_name(std::string text) {
     if (!std::isalnum(static_cast<unsigned char>(letter)) && letter != '_' && letter != '.') letter = '_';
   }
   return text;
-}
-
-std::string text_of(const nlohmann::ordered_json& value) {
-  if (value.is_boolean()) return value.get<bool>() ? "on" : "off";
-  return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 std::string group_name(const std::string& dataset, const std::string& algorithm, const std::string& domain) {
@@ -142,7 +138,7 @@ std::vector<std::string> Sweep::arguments(const SweepJob& job) const {
                                  "--seed",       std::to_string(job.seed)};
   for (const auto& [name, value] : job.values.items()) {
     words.push_back(flag_of(name));
-    words.push_back(text_of(value));
+    words.push_back(flag_value(value));
   }
   words.insert(words.end(), definition_.train.begin(), definition_.train.end());
   return words;
