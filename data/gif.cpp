@@ -1,5 +1,5 @@
 // The first frame of a GIF, as Pillow shows it: transparent pixels have their palette's colour, and what the frame does
-// not cover has the transparent colour or, without one, that of index 0.
+// not cover has the transparent colour or, without one, that of index 0. So has what is missing in a damaged file.
 #include "data/image_bytes.h"
 #include "data/image_file.h"
 
@@ -8,15 +8,20 @@ namespace {
 
 constexpr int kMostCodes = 4096, kMostCodeBits = 12;
 
-/// The bits of a chain of blocks, each a length and so many bytes; a length of 0 ends the chain.
+/// The bits of a chain of blocks, each a length and so many bytes.
 class CodeReader {
  public:
   CodeReader(const ImageBytes& in, std::size_t at) : in_(in), at_(at) {}
 
+  /// The next code of `size` bits; -1 where the file ends. Pillow takes nothing of a block that is cut off, and goes on
+  /// behind the empty block that ends a chain.
   int read(int size) {
     while (count_ < size) {
-      if (left_ == 0) left_ = in_.u8(at_++);
-      require(left_ != 0, in_.name(), ": truncated GIF");
+      if (left_ == 0) {
+        if (at_ >= in_.size() || in_.size() - at_ < std::size_t{in_.u8(at_)} + 1) return -1;
+        left_ = in_.u8(at_++);
+        continue;
+      }
       bits_ |= static_cast<std::uint32_t>(in_.u8(at_++)) << count_;
       count_ += 8;
       --left_;
@@ -34,8 +39,8 @@ class CodeReader {
   int count_ = 0, left_ = 0;
 };
 
-/// GIF's LZW: `count` indices, whose first codes have `bits` + 1 bits.
-std::vector<std::uint8_t> unpack(CodeReader codes, int bits, std::size_t count, const std::string& name) {
+/// GIF's LZW: `count` indices, whose first codes have `bits` + 1 bits; fewer from a file that ends early or is damaged.
+std::vector<std::uint8_t> unpack(CodeReader codes, int bits, std::size_t count) {
   const int clear = 1 << bits, end = clear + 1;
   std::array<int, kMostCodes> prefix{};               // a code is the string of its prefix,
   std::array<std::uint8_t, kMostCodes> last{};        // followed by its last index
@@ -52,19 +57,20 @@ std::vector<std::uint8_t> unpack(CodeReader codes, int bits, std::size_t count, 
       previous = -1;
       continue;
     }
-    require(code != end, name, ": truncated GIF");
-    require(previous < 0 ? code < clear : code <= next, name, ": damaged GIF");
+    if (code < 0 || code == end || (previous < 0 ? code > clear : code > next)) break;
     std::size_t at = string.size();
     int rest = code;
     if (code == next) {  // the string being defined just now: the previous one and its own first index
       string[--at] = first;
       rest = previous;
     }
-    for (; rest >= clear; rest = prefix[rest]) string[--at] = last[rest];
+    for (; rest >= clear && rest < kMostCodes && at > 1; rest = prefix[static_cast<std::size_t>(rest)])
+      string[--at] = last[static_cast<std::size_t>(rest)];
+    if (rest >= clear) break;
     string[--at] = first = static_cast<std::uint8_t>(rest);
     if (previous >= 0 && next < kMostCodes) {
-      prefix[next] = previous;
-      last[next] = first;
+      prefix[static_cast<std::size_t>(next)] = previous;
+      last[static_cast<std::size_t>(next)] = first;
       if (++next == 1 << size && size < kMostCodeBits) ++size;
     }
     previous = code;
@@ -90,7 +96,7 @@ std::vector<int> row_order(int height, bool interlaced) {
 
 }  // namespace
 
-Image decode_gif(std::span<const std::uint8_t> bytes, const std::string& name) {
+Image decode_gif(std::span<const std::uint8_t> bytes, const std::string& name, bool& truncated) {
   const ImageBytes in(bytes, name);
   const auto read_palette = [&in](std::size_t& at, int flags) {  // its length is in the lowest bits of the flags
     const std::size_t length = std::size_t{3} << ((flags & 7) + 1);
@@ -117,20 +123,22 @@ Image decode_gif(std::span<const std::uint8_t> bytes, const std::string& name) {
   at += 9;
   if (flags & 0x80) palette = read_palette(at, flags);
   const int bits = in.u8(at++);
-  require(bits >= 1 && bits <= 8 && frame_width > 0 && frame_height > 0, name, ": damaged GIF");
+  require(frame_width > 0 && frame_height > 0, name, ": damaged GIF (a frame of ", frame_width, " x ", frame_height,
+          " pixels)");
   width = std::max(width, x0 + frame_width);
   height = std::max(height, y0 + frame_height);
   require_plausible_size(width, height, bytes.size(), name);
 
   const std::size_t count = static_cast<std::size_t>(frame_width) * frame_height;
-  const std::vector<std::uint8_t> indices = unpack(CodeReader(in, at), bits, count, name);
-  Image image(width, height);
-  for (std::uint8_t* out = image.rgb.data(); out != image.rgb.data() + image.rgb.size(); out += 3)
-    std::copy_n(palette[background].begin(), 3, out);
+  std::vector<std::uint8_t> indices;
+  if (bits <= kMostCodeBits) indices = unpack(CodeReader(in, at), bits, count);
+  truncated = indices.size() < count;
+  Image image = filled(width, height, palette[background]);
   auto index = indices.begin();
   for (const int y : row_order(frame_height, (flags & 0x40) != 0)) {
     std::uint8_t* out = image.row(y0 + y) + std::ptrdiff_t{3} * x0;
-    for (int x = 0; x < frame_width; ++x, out += 3) std::copy_n(palette[*index++].begin(), 3, out);
+    for (int x = 0; x < frame_width && index != indices.end(); ++x, out += 3)
+      std::copy_n(palette[*index++].begin(), 3, out);
   }
   return image;
 }

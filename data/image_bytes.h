@@ -1,4 +1,4 @@
-// What the decoders of simple formats share: reading within bounds, and palettes.
+// What the decoders share: reading within bounds, palettes, and Pillow's conversions.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "data/image.h"
 #include "engine/core/check.h"
 
 namespace dgsam {
@@ -32,6 +33,15 @@ class ImageBytes {
   }
   std::uint32_t u16(std::size_t at) const { return number(at, 2); }
   std::uint32_t u32(std::size_t at) const { return number(at, 4); }
+  std::uint32_t big32(std::size_t at) const {
+    const auto four = part(at, 4);
+    return std::uint32_t{four[0]} << 24 | four[1] << 16 | four[2] << 8 | four[3];
+  }
+  /// What there is of a part; nothing of one that begins behind the end.
+  std::span<const std::uint8_t> rest(std::size_t at, std::size_t most = SIZE_MAX) const {
+    at = std::min(at, bytes_.size());
+    return bytes_.subspan(at, std::min(most, bytes_.size() - at));
+  }
 
  private:
   std::span<const std::uint8_t> bytes_;
@@ -56,5 +66,25 @@ class Palette {
  private:
   std::array<std::array<std::uint8_t, 3>, 256> colours_;
 };
+
+/// An image of one colour.
+inline Image filled(int width, int height, const std::array<std::uint8_t, 3>& colour) {
+  Image image(width, height);
+  for (std::uint8_t* out = image.rgb.data(); out != image.rgb.data() + image.rgb.size(); out += 3)
+    std::copy_n(colour.begin(), 3, out);
+  return image;
+}
+
+/// a * b / 255 rounded, for bytes (Pillow's MULDIV255).
+inline int multiply_255(int a, int b) {
+  const int product = a * b + 128;
+  return (product + (product >> 8)) >> 8;
+}
+
+/// One pixel of CMYK, 255 for all ink, as Pillow's convert makes it RGB.
+inline void cmyk_to_rgb(const std::uint8_t* ink, std::uint8_t* rgb) {
+  const int white = 255 - ink[3];
+  for (int c = 0; c < 3; ++c) rgb[c] = static_cast<std::uint8_t>(white - multiply_255(ink[c], white));
+}
 
 }  // namespace dgsam

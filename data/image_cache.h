@@ -62,7 +62,7 @@ class ImageCache {
   /// Mean bytes that one image of a training batch costs the disk when each of `domains` gives as many images, drawn
   /// uniformly. Times images per second it is what the disk must deliver, unless the system caches files too.
   double disk_bytes_per_image(std::span<const int> domains) const;
-  /// JPEGs that ended early among the images decoded so far, in the folder's order.
+  /// Files that end early or are damaged, of the images decoded so far, in the folder's order.
   std::vector<std::filesystem::path> truncated_files() const;
 
  private:

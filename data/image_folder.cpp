@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "data/look_alike.h"
 #include "engine/core/check.h"
 #include "engine/core/letter_case.h"
 
@@ -18,19 +19,37 @@ struct Listing {
   std::vector<std::string> directories, files;
 };
 
-/// Counts the names that start with a dot: editors and macOS leave whole trees of them.
-struct DotNames {
+/// Counts what is left out, and knows its first path.
+struct Skipped {
   std::size_t count = 0;
   std::string first;
+
+  void add(const fs::path& path) {
+    if (count++ == 0 || path.string() < first) first = path.string();
+  }
 };
 
-Listing list_directory(const fs::path& path, DotNames& dots) {
+/// Names that start with a dot: editors and macOS leave whole trees of them. And FIFOs, sockets and devices: reading
+/// them may never end.
+struct LeftOut {
+  Skipped dots, no_files;
+};
+
+bool is_no_file(const fs::directory_entry& entry) {
+  std::error_code unknown;
+  return entry.is_fifo(unknown) || entry.is_socket(unknown) || entry.is_character_file(unknown) ||
+         entry.is_block_file(unknown);
+}
+
+Listing list_directory(const fs::path& path, LeftOut& left_out) {
   Listing listing;
   std::error_code error;
   for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (name.starts_with('.')) {
-      if (dots.count++ == 0 || entry->path().string() < dots.first) dots.first = entry->path().string();
+      left_out.dots.add(entry->path());
+    } else if (is_no_file(*entry)) {
+      left_out.no_files.add(entry->path());
     } else {
       std::error_code dangling;  // a dangling link is neither; decoding it names it
       (entry->is_directory(dangling) ? listing.directories : listing.files).push_back(name);
@@ -43,19 +62,20 @@ Listing list_directory(const fs::path& path, DotNames& dots) {
 }
 
 /// Every directory at and below `path` with the images it holds.
-void walk(const fs::path& path, std::vector<std::pair<std::string, std::vector<std::string>>>& found, DotNames& dots) {
-  Listing listing = list_directory(path, dots);
+void walk(const fs::path& path, std::vector<std::pair<std::string, std::vector<std::string>>>& found,
+          LeftOut& left_out) {
+  Listing listing = list_directory(path, left_out);
   std::erase_if(listing.files, [](const std::string& name) { return !is_image_name(name); });
   found.emplace_back(path.string(), std::move(listing.files));
-  for (const std::string& name : listing.directories) walk(path / name, found, dots);
+  for (const std::string& name : listing.directories) walk(path / name, found, left_out);
 }
 
 /// torchvision sorts the walked directories by their whole path, which is not the order of a depth-first walk:
 /// "a-b" comes before "a/c".
-void append_class(const fs::path& path, int label, std::vector<Sample>& samples, DotNames& dots) {
+void append_class(const fs::path& path, int label, std::vector<Sample>& samples, LeftOut& left_out) {
   const std::size_t before = samples.size();
   std::vector<std::pair<std::string, std::vector<std::string>>> directories;
-  walk(path, directories, dots);
+  walk(path, directories, left_out);
   std::sort(directories.begin(), directories.end());
   for (const auto& [directory, names] : directories) {
     for (const std::string& name : names) samples.push_back({fs::path(directory) / name, label});
@@ -84,10 +104,12 @@ void refuse_leftovers(const fs::path& path, const std::vector<std::string>& name
 std::string class_difference(const std::string& a, const std::vector<std::string>& in_a, const std::string& b,
                              const std::vector<std::string>& in_b) {
   for (const std::string& name : in_a) {
-    if (!std::binary_search(in_b.begin(), in_b.end(), name)) return "'" + name + "' is in '" + a + "' only";
+    if (!std::binary_search(in_b.begin(), in_b.end(), name))
+      return "'" + name + "' is in '" + a + "' only" + look_alike_note(name, in_b);
   }
   for (const std::string& name : in_b) {
-    if (!std::binary_search(in_a.begin(), in_a.end(), name)) return "'" + name + "' is in '" + b + "' only";
+    if (!std::binary_search(in_a.begin(), in_a.end(), name))
+      return "'" + name + "' is in '" + b + "' only" + look_alike_note(name, in_a);
   }
   return "";
 }
@@ -106,13 +128,13 @@ ImageFolder open_image_folder(const fs::path& root) {
   require(fs::is_directory(root, unknown), root.string(),
           ": no such directory; expected a tree root/domain/class/file");
   ImageFolder folder{.root = root, .domains = {}, .classes = {}, .notes = {}};
-  DotNames dots;
-  const std::vector<std::string> names = list_directory(root, dots).directories;
+  LeftOut left_out;
+  const std::vector<std::string> names = list_directory(root, left_out).directories;
   require(!names.empty(), root.string(), ": holds no domain; expected a tree root/domain/class/file");
 
   refuse_leftovers(root, names, "domain");
   for (const std::string& name : names) {
-    const std::vector<std::string> classes = list_directory(root / name, dots).directories;
+    const std::vector<std::string> classes = list_directory(root / name, left_out).directories;
     refuse_leftovers(root / name, classes, "class");
     require(!classes.empty(), (root / name).string(), ": this domain holds no class folder; expected a tree ",
             root.string(), "/domain/class/file");
@@ -122,12 +144,15 @@ ImageFolder open_image_folder(const fs::path& root) {
             "' have different classes: ", difference, "; labels would not agree");
     Domain domain{name, {}};
     for (std::size_t label = 0; label < classes.size(); ++label)
-      append_class(root / name / classes[label], static_cast<int>(label), domain.samples, dots);
+      append_class(root / name / classes[label], static_cast<int>(label), domain.samples, left_out);
     folder.domains.push_back(std::move(domain));
   }
-  if (dots.count > 0)
-    folder.notes.push_back("skipped " + std::to_string(dots.count) + " name(s) that start with a dot, such as " +
-                           dots.first);
+  const auto note = [&folder](const Skipped& skipped, const std::string& what) {
+    if (skipped.count == 0) return;
+    folder.notes.push_back("skipped " + std::to_string(skipped.count) + " " + what + ", such as " + skipped.first);
+  };
+  note(left_out.dots, "name(s) that start with a dot");
+  note(left_out.no_files, "FIFO(s), sockets or devices, which are no images");
   return folder;
 }
 

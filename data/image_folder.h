@@ -30,10 +30,10 @@ bool is_image_name(const std::string& name);
 
 /// Reads the tree without decoding anything. Domains are the sub-directories of `root`, classes those of a domain, both
 /// in byte order; files are every image (is_image_name) below a class, directories visited in sorted order, file names
-/// sorted inside each. Names that start with a dot are skipped with a note; files with other extensions silently.
-/// Throws Error for a missing root, no domain, an empty domain or class, class lists that differ between domains, and
-/// folders that unpacking leaves behind (__MACOSX, eccv_18_all_images_sm, splits, ...): they are never taken as a
-/// domain or a class.
+/// sorted inside each. Names that start with a dot are skipped with a note, and so are FIFOs, sockets and devices;
+/// files with other extensions silently. Throws Error for a missing root, no domain, an empty domain or class, class
+/// lists that differ between domains, and folders that unpacking leaves behind (__MACOSX, eccv_18_all_images_sm,
+/// splits, ...): they are never taken as a domain or a class.
 ImageFolder open_image_folder(const std::filesystem::path& root);
 
 }  // namespace dgsam

@@ -1,15 +1,16 @@
 // JPEG through libjpeg, fed as Pillow's decoder feeds it, so that whole and cut-short files give Pillow's pixels.
-#include "data/image_file.h"
-#include "engine/core/check.h"
-
-#ifdef DGSAM_HAVE_LIBJPEG
-
 #include <csetjmp>
 // jpeglib.h needs stdio's declarations before it.
 #include <cstdio>
+#include <cstdlib>
 // clang-format off
 #include <jpeglib.h>
 // clang-format on
+
+#include "data/encode.h"
+#include "data/image_bytes.h"
+#include "data/image_file.h"
+#include "engine/core/check.h"
 
 namespace dgsam {
 namespace {
@@ -111,20 +112,13 @@ class Decompressor {
   bool started_ = false;
 };
 
-/// a * b / 255 rounded, for bytes (Pillow's MULDIV255).
-int multiply_255(int a, int b) {
-  const int product = a * b + 128;
-  return (product + (product >> 8)) >> 8;
-}
-
-/// Adobe's inverted CMYK, the only kind found in JPEG files, to RGB as Pillow's convert does.
-Image cmyk_to_rgb(const std::vector<std::uint8_t>& cmyk, int width, int height) {
+/// Adobe's inverted CMYK, the only kind found in JPEG files.
+Image inverted_cmyk_to_rgb(const std::vector<std::uint8_t>& cmyk, int width, int height) {
   Image image(width, height);
   for (std::size_t pixel = 0; pixel < cmyk.size() / 4; ++pixel) {
-    const std::uint8_t* ink = &cmyk[4 * pixel];
-    const int white = ink[3];
-    for (int c = 0; c < 3; ++c)
-      image.rgb[3 * pixel + c] = static_cast<std::uint8_t>(white - multiply_255(255 - ink[c], white));
+    std::array<std::uint8_t, 4> ink{};
+    for (std::size_t c = 0; c < 4; ++c) ink[c] = static_cast<std::uint8_t>(255 - cmyk[4 * pixel + c]);
+    cmyk_to_rgb(ink.data(), &image.rgb[3 * pixel]);
   }
   return image;
 }
@@ -149,8 +143,6 @@ bool read_all_rows(Decompressor& decompressor, J_COLOR_SPACE space, std::vector<
 
 }  // namespace
 
-bool have_libjpeg() { return true; }
-
 Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name, bool& truncated) {
   Decompressor decompressor;
   decompressor.feed(bytes);
@@ -167,7 +159,7 @@ Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& name, 
   if (components == 4) {
     std::vector<std::uint8_t> cmyk(std::size_t{4} * static_cast<std::size_t>(width) * height, 255);  // no ink
     truncated = read_all_rows(decompressor, JCS_CMYK, cmyk, name);
-    return cmyk_to_rgb(cmyk, width, height);
+    return inverted_cmyk_to_rgb(cmyk, width, height);
   }
   Image image(width, height);
   truncated = read_all_rows(decompressor, JCS_RGB, image.rgb, name);
@@ -182,18 +174,55 @@ std::optional<ImageSize> jpeg_size(std::span<const std::uint8_t> bytes) {
   return ImageSize{static_cast<int>(info.image_width), static_cast<int>(info.image_height)};
 }
 
-}  // namespace dgsam
+namespace {
 
-#else
+/// libjpeg's errors as C++ cannot be thrown through it: back to encode_jpeg().
+struct EncodeErrors {
+  jpeg_error_mgr base{};
+  std::jmp_buf on_error;
+};
 
-namespace dgsam {
-
-bool have_libjpeg() { return false; }
-Image decode_jpeg(std::span<const std::uint8_t>, const std::string& name, bool&) {
-  fail(name, ": this build has no libjpeg");
+/// Holds no object with a destructor, because a fatal error jumps back into it. False when it failed.
+bool compress(const Image& image, int quality, unsigned char** bytes, unsigned long* size) {
+  jpeg_compress_struct info{};
+  EncodeErrors errors;
+  info.err = jpeg_std_error(&errors.base);
+  errors.base.error_exit = [](j_common_ptr failed) {
+    std::longjmp(reinterpret_cast<EncodeErrors*>(failed->err)->on_error, 1);
+  };
+  if (setjmp(errors.on_error) != 0) {
+    jpeg_destroy_compress(&info);
+    return false;
+  }
+  jpeg_create_compress(&info);
+  jpeg_mem_dest(&info, bytes, size);
+  info.image_width = static_cast<JDIMENSION>(image.width);
+  info.image_height = static_cast<JDIMENSION>(image.height);
+  info.input_components = 3;
+  info.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&info);
+  jpeg_set_quality(&info, quality, TRUE);
+  jpeg_start_compress(&info, TRUE);
+  while (info.next_scanline < info.image_height) {
+    JSAMPROW row = const_cast<JSAMPROW>(image.row(static_cast<int>(info.next_scanline)));  // is only read
+    jpeg_write_scanlines(&info, &row, 1);
+  }
+  jpeg_finish_compress(&info);
+  jpeg_destroy_compress(&info);
+  return true;
 }
-std::optional<ImageSize> jpeg_size(std::span<const std::uint8_t>) { return std::nullopt; }
+
+}  // namespace
+
+std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality) {
+  unsigned char* data = nullptr;
+  unsigned long size = 0;
+  const bool encoded = compress(image, quality, &data, &size);
+  std::vector<std::uint8_t> bytes;
+  if (encoded) bytes.assign(data, data + size);
+  std::free(data);
+  require(encoded, "an image of ", image.width, " x ", image.height, " pixels cannot be encoded as JPEG");
+  return bytes;
+}
 
 }  // namespace dgsam
-
-#endif

@@ -1,8 +1,9 @@
 # Every dependency is a Debian package that tools/setup.sh installs; nothing is copied into this repository.
 #   nlohmann-json3-dev  JSON                         libcli11-dev       command lines
-#   libstb-dev          PNG/BMP/PNM/GIF, fallback    libzip-dev         PyTorch's .pth archives
+#   libstb-dev          letters in charts            libzip-dev         PyTorch's .pth archives
 #   libdnnl-dev         convolution and matmul       doctest-dev        tests
 #   libjpeg62-turbo-dev JPEG with PIL's settings     zlib1g-dev         gzipped IDX files
+#   libpng-dev          PNG                          libwebp-dev, libtiff-dev  WebP and TIFF, where they are installed
 #   libmd-dev           SHA-256 and MD5
 include(third_party/requirements.cmake)
 
@@ -68,23 +69,41 @@ else()
   dgsam_missing(libmd-dev "SHA-256 and MD5")
 endif()
 
-find_path(DGSAM_STB_INCLUDE NAMES stb/stb_image.h)
+find_path(DGSAM_STB_INCLUDE NAMES stb/stb_easy_font.h)
 if(DGSAM_STB_INCLUDE)
   add_library(dgsam_stb INTERFACE)
   target_include_directories(dgsam_stb SYSTEM INTERFACE ${DGSAM_STB_INCLUDE})
   dgsam_found(stb "${DGSAM_STB_INCLUDE}/stb")
 else()
-  dgsam_missing(libstb-dev "PNG images: a folder stb/ with stb_image.h and stb_image_write.h")
+  dgsam_missing(libstb-dev "letters in charts: a folder stb/ with stb_easy_font.h")
 endif()
 
-# Optional: without libjpeg, stb_image decodes JPEG too, but not to the same bits as PIL.
-find_path(DGSAM_JPEG_INCLUDE jpeglib.h)
-find_library(DGSAM_JPEG jpeg)
-if(DGSAM_JPEG_INCLUDE AND DGSAM_JPEG)
-  dgsam_found(libjpeg "${DGSAM_JPEG}")
+# Images. The two at the end are optional: without them their formats are refused by name.
+find_package(JPEG QUIET)
+if(JPEG_FOUND)
+  dgsam_found(libjpeg "${JPEG_LIBRARIES}")
 else()
-  dgsam_found(libjpeg "none: JPEG is read by stb, to other pixels than Pillow's. "
-                      "apt-get install libjpeg62-turbo-dev, or libjpeg-turbo8-dev on Ubuntu")
+  dgsam_missing(libjpeg62-turbo-dev "JPEG images (libjpeg-turbo8-dev on Ubuntu)")
+endif()
+find_package(PNG QUIET)
+if(PNG_FOUND)
+  dgsam_found(libpng "${PNG_VERSION_STRING}")
+else()
+  dgsam_missing(libpng-dev "PNG images")
+endif()
+find_path(DGSAM_WEBP_INCLUDE webp/demux.h)
+find_library(DGSAM_WEBP webp)
+find_library(DGSAM_WEBP_DEMUX webpdemux)
+if(DGSAM_WEBP_INCLUDE AND DGSAM_WEBP AND DGSAM_WEBP_DEMUX)
+  dgsam_found(libwebp "${DGSAM_WEBP}")
+else()
+  dgsam_found(libwebp "none: WebP is not read. apt-get install libwebp-dev")
+endif()
+find_package(TIFF 4.5 QUIET)  # the first with limits and error messages of one file's own
+if(TIFF_FOUND)
+  dgsam_found(libtiff "${TIFF_VERSION_STRING}")
+else()
+  dgsam_found(libtiff "none, or older than 4.5: TIFF is not read. apt-get install libtiff-dev")
 endif()
 
 # Optional. Debian's dnnl-config.cmake insists on OpenCL's development files, which the CPU library does not need.

@@ -23,8 +23,11 @@ ninja-build runs the build
 ?libdnnl-dev oneDNN: convolution and matrix products
 nlohmann-json3-dev JSON
 libcli11-dev command lines
-libstb-dev PNG images
+libstb-dev letters in charts
 libjpeg62-turbo-dev|libjpeg-turbo8-dev JPEG images
+libpng-dev PNG images
+?libwebp-dev WebP images
+?libtiff-dev TIFF images
 libzip-dev PyTorch's weight files
 zlib1g-dev reads compressed data sets
 libmd-dev SHA-256 and MD5

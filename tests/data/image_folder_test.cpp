@@ -1,6 +1,7 @@
 #include "data/image_folder.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include "tests/temporary_folder.h"
 
@@ -60,6 +61,19 @@ TEST_CASE("other extensions and loose files are ignored, dot-names skipped with 
   CHECK(names(folder, folder.domains[0]) == std::vector<std::string>{"c/1.png", "c/5.webp", "c/6.TIFF"});
   REQUIRE(folder.notes.size() == 1);
   CHECK(mentions(folder.notes[0], "skipped 4 name"));
+}
+
+TEST_CASE("a FIFO with an image's name is skipped with a note, and nothing waits for it") {
+  const TemporaryFolder dir;
+  write_bytes(dir / "d/c/1.png", "");
+  REQUIRE(::mkfifo((dir / "d/c/0.png").c_str(), 0600) == 0);
+  std::filesystem::create_symlink(dir / "d/c/0.png", dir / "d/c/2.png");
+  std::filesystem::create_symlink("/dev/zero", dir / "d/c/3.png");
+  const ImageFolder folder = open_image_folder(dir.path());
+  CHECK(names(folder, folder.domains[0]) == std::vector<std::string>{"c/1.png"});
+  REQUIRE(folder.notes.size() == 1);
+  CHECK(mentions(folder.notes[0], "skipped 3 FIFO(s)"));
+  CHECK(mentions(folder.notes[0], "c/0.png"));
 }
 
 TEST_CASE("class lists that differ are an error naming both domains and the class") {
