@@ -53,7 +53,7 @@ using Tiff = std::unique_ptr<TIFF, CloseTiff>;
 Tiff open_tiff(Memory& memory) {
   const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(),
                                                                              TIFFOpenOptionsFree);
-  constexpr tmsize_t kMostMemory = tmsize_t{1} << 30;
+  constexpr tmsize_t kMostMemory = tmsize_t{1} << 29;
   TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), kMostMemory);
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_problem, &memory);
   TIFFOpenOptionsSetWarningHandlerExtR(
@@ -124,13 +124,15 @@ void check_page(const Page& page, const std::string& name) {
       known = bytes && page.samples >= page.used();
       break;
     case PHOTOMETRIC_YCBCR:
-      known = integers && page.bits == 8;
+      known = integers && page.bits == 8 && (page.samples >= page.used() || !page.jpeg_ycbcr());
       break;
     default:
       break;
   }
-  require(known && (page.samples == 1 || page.bits % 8 == 0), name, ": a TIFF of photometric ", page.photometric, ", ",
-          page.samples, " samples of ", page.bits, " bits in format ", page.format, ", is not read: convert it to PNG");
+  const int most_samples = page.grey() || page.palette() ? 2 : 6;  // as Pillow
+  require(known && page.samples <= most_samples && (page.samples == 1 || page.bits % 8 == 0), name,
+          ": a TIFF of photometric ", page.photometric, ", ", page.samples, " samples of ", page.bits,
+          " bits in format ", page.format, ", is not read: convert it to PNG");
 }
 
 /// The byte that stands for the sample `index` of a row.
@@ -189,7 +191,7 @@ Blocks find_blocks(TIFF* tiff, const Page& page, const std::string& name) {
   require(blocks.width > 0 && blocks.height > 0 && blocks.row_bytes > 0 &&
               static_cast<std::uint64_t>(blocks.row_bytes) >= (blocks.width * samples * page.bits + 7) / 8 &&
               static_cast<std::uint64_t>(blocks.bytes) >= std::uint64_t{blocks.height} * blocks.row_bytes &&
-              static_cast<std::uint64_t>(blocks.bytes) <= std::max(kFewBytes, 4 * pixels * samples * page.bits / 8),
+              static_cast<std::uint64_t>(blocks.bytes) <= std::max(kFewBytes, 2 * pixels * samples * page.bits / 8),
           name, ": damaged TIFF (blocks of ", blocks.width, " x ", blocks.height, " pixels)");
   return blocks;
 }

@@ -57,15 +57,15 @@ done
 other_systems() {
   echo "setup: this is not Debian or Ubuntu, so nothing is installed. dgsam needs g++ 11 or clang 14, CMake 3.22 and:"
   if command -v dnf >/dev/null; then
-    echo "  dnf install gcc-c++ cmake ninja-build onednn-devel json-devel cli11-devel stb_image-devel \\"
-    echo "    stb_image_write-devel libjpeg-turbo-devel libzip-devel zlib-devel libmd-devel doctest-devel"
+    echo "  dnf install gcc-c++ cmake ninja-build onednn-devel json-devel cli11-devel stb-devel \\"
+    echo "    libjpeg-turbo-devel libpng-devel libwebp-devel libtiff-devel libzip-devel zlib-devel libmd-devel doctest-devel"
   elif command -v pacman >/dev/null; then
-    echo "  pacman -S gcc cmake ninja onednn nlohmann-json cli11 stb libjpeg-turbo libzip zlib libmd doctest"
+    echo "  pacman -S gcc cmake ninja onednn nlohmann-json cli11 stb libjpeg-turbo libpng libwebp libtiff libzip zlib libmd doctest"
   else
-    echo "  oneDNN 2.5 to 2.7 or 3 (optional), nlohmann-json, CLI11 2, stb, libjpeg-turbo (optional), libzip, zlib, libmd, doctest"
+    echo "  oneDNN 2.5 to 2.7 or 3 (optional), nlohmann-json, CLI11 2, stb, libjpeg-turbo, libpng, libwebp and libtiff 4.5 (optional), libzip, zlib, libmd, doctest"
   fi
   echo "Without root, in a conda environment:"
-  echo "  conda install -c conda-forge cxx-compiler cmake ninja 'onednn=*=omp*' nlohmann_json cli11 stb libjpeg-turbo \\"
+  echo "  conda install -c conda-forge cxx-compiler cmake ninja 'onednn=*=omp*' nlohmann_json cli11 stb libjpeg-turbo libpng libwebp libtiff \\"
   echo "    libzip zlib libmd doctest     and configure with -DCMAKE_PREFIX_PATH=\$CONDA_PREFIX"
   echo "The demo's photographs are the four files of Fashion-MNIST: dgsam-run data make styled-fashion --help."
   echo "setup: going on with what is there"

@@ -123,7 +123,7 @@ TEST_CASE("bit masks stand inside BMP headers of 52 and 56 bytes as they follow 
   for (const std::uint8_t header : {52, 56}) {
     std::vector<std::uint8_t> longer = bytes;
     longer[14] = header;
-    longer.insert(longer.begin() + 14 + 52, header - 52, 0);
+    longer.insert(longer.begin() + 14 + 52, header - 52, std::uint8_t{0});
     longer[10] = static_cast<std::uint8_t>(longer[10] + header - 52);
     CHECK(decode_image(longer, "longer") == whole);
   }

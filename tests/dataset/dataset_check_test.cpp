@@ -1,6 +1,7 @@
 #include "tools/dataset/dataset_check.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <nlohmann/json.hpp>
 
@@ -137,7 +138,7 @@ TEST_CASE("files that are empty, damaged, cut short, misnamed or not read are li
   const std::string png = read_bytes(cats / "0.png");
   write_bytes(cats / "a-empty.jpg", "");
   write_bytes(cats / "b-text.png", "no image");
-  write_bytes(cats / "c-cut.png", png.substr(0, png.size() / 2));
+  write_bytes(cats / "c-cut.png", png.substr(0, 20));
   write_bytes(cats / "d-named.jpg", png);
   write_bytes(cats / "e-photo.jfif", png);
   write_bytes(cats / "f-notes.txt", "BMW, P5 and MM");
@@ -172,18 +173,38 @@ TEST_CASE("warnings alone do not fail a check") {
   CHECK(check.passed());
 }
 
-TEST_CASE("a truncated JPEG is found, and fails the check") {
-  const std::string jpeg = read_bytes(std::string(DGSAM_SOURCE_DIR) + "/tests/golden/pil/images/420.jpg");
+TEST_CASE("a truncated JPEG, PNG or BMP is found, and fails the check") {
+  for (const std::string name : {"420.jpg", "rgb.png", "rgb.bmp"}) {
+    const std::string whole = read_bytes(std::string(DGSAM_SOURCE_DIR) + "/tests/golden/pil/images/" + name);
+    const TemporaryFolder dir;
+    const DatasetSpec spec = small_spec();
+    make_tree(dir / "small", spec, {4, 4});
+    std::filesystem::remove(dir / "small/art/cat/0.png");
+    write_bytes(dir / "small/art/cat" / name, whole);
+    CHECK(checked(spec, dir / "small").passed());
+    write_bytes(dir / "small/art/cat" / name, whole.substr(0, whole.size() * 3 / 4));
+    const DatasetCheck check = checked(spec, dir / "small");
+    CHECK(check.found(FileProblem::truncated) == 1);
+    CHECK(!check.passed());
+  }
+}
+
+TEST_CASE("WebP and TIFF pass where their libraries are built in, and FIFOs are no images") {
   const TemporaryFolder dir;
   const DatasetSpec spec = small_spec();
   make_tree(dir / "small", spec, {4, 4});
-  std::filesystem::remove(dir / "small/art/cat/0.png");
-  write_bytes(dir / "small/art/cat/0.jpg", jpeg);
-  CHECK(checked(spec, dir / "small").passed());
-  write_bytes(dir / "small/art/cat/0.jpg", jpeg.substr(0, jpeg.size() / 2));
-  const DatasetCheck check = checked(spec, dir / "small");
-  CHECK(check.found(FileProblem::truncated) + check.found(FileProblem::unreadable) == 1);  // the latter without libjpeg
-  CHECK(!check.passed());
+  int unread = 0;
+  for (const std::string name : {"lossless.webp", "rgb-lzw.tif", "raw-cmyk.tif"}) {
+    std::filesystem::copy_file(std::string(DGSAM_SOURCE_DIR) + "/tests/golden/pil/images/" + name,
+                               dir / "small/photo/dog" / name);
+    unread += image_libraries().find(name.ends_with(".webp") ? "WebP not" : "TIFF not") != std::string::npos ? 1 : 0;
+  }
+  REQUIRE(::mkfifo((dir / "small/art/cat/pipe.png").c_str(), 0600) == 0);
+  const DatasetCheck check = checked(find_dataset("folder"), dir / "small");
+  CHECK(check.found(FileProblem::unreadable) == unread);
+  CHECK(check.findings.size() == static_cast<std::size_t>(unread));
+  REQUIRE(check.folder.notes.size() == 1);
+  CHECK(mentions(check.folder.notes[0], "pipe.png"));
 }
 
 TEST_CASE("an image in the wrong class is seen where numbers per class were published") {

@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "data/image.h"
 #include "engine/core/check.h"
 #include "engine/core/limits.h"
 #include "engine/make_backend.h"
@@ -34,6 +35,7 @@ void add_info_command(CLI::App& app) {
     for (const auto& [name, value] : versions()) print(name, value);
     print("processor", cpu_name());
     print("features", cpu_features());
+    print("images", image_libraries());
     const CpuLimits limits = cpu_limits();
     print("threads", std::to_string(limits.threads()) + " by default: " + limits.text());
     for (const char* device : {"cpu", "cuda"}) print(std::string("device ") + device, device_text(device));

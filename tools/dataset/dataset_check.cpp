@@ -30,7 +30,7 @@ struct ProblemText {
 constexpr std::array<ProblemText, 6> kProblems = {{
     {FileProblem::empty, "empty", "Empty files"},
     {FileProblem::unreadable, "unreadable", "Files that cannot be decoded, where training would stop"},
-    {FileProblem::truncated, "truncated", "Truncated files, decoded as far as they go"},
+    {FileProblem::truncated, "truncated", "Truncated or damaged files, decoded as far as they go"},
     {FileProblem::duplicate, "duplicates", "Files that the list of duplicates says to delete"},
     {FileProblem::wrong_extension, "wrong_extension", "Warning: files of another format than their names say"},
     {FileProblem::ignored, "ignored", "Warning: images that are not read"},
@@ -47,7 +47,9 @@ bool extension_fits(const fs::path& path, ImageFormat format) {
   const std::string extension = lower_extension(path);
   return ((extension == ".jpg" || extension == ".jpeg") && format == ImageFormat::jpeg) ||
          (extension == ".png" && format == ImageFormat::png) || (extension == ".bmp" && format == ImageFormat::bmp) ||
-         ((extension == ".ppm" || extension == ".pgm") && format == ImageFormat::pnm);
+         ((extension == ".ppm" || extension == ".pgm") && format == ImageFormat::pnm) ||
+         (extension == ".webp" && format == ImageFormat::webp) ||
+         ((extension == ".tif" || extension == ".tiff") && format == ImageFormat::tiff);
 }
 
 /// By its first bytes. More formats than can be decoded: the point is that it was meant to be an image.
@@ -169,6 +171,10 @@ const char* format_name(ImageFormat format) {
       return "PNM";
     case ImageFormat::gif:
       return "GIF";
+    case ImageFormat::webp:
+      return "WebP";
+    case ImageFormat::tiff:
+      return "TIFF";
   }
   return "";
 }
