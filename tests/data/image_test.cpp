@@ -120,10 +120,10 @@ TEST_CASE("what Pillow does not read cut short is an error that names the file")
 TEST_CASE("bit masks stand inside BMP headers of 52 and 56 bytes as they follow one of 40") {
   const std::vector<std::uint8_t> bytes = read_file(kImages + "565-31x7.bmp");  // 40 bytes, then three masks
   const Image whole = decode_image(bytes, "40");
-  for (const std::uint8_t header : {52, 56}) {
+  for (const std::uint8_t header : {std::uint8_t{52}, std::uint8_t{56}}) {
     std::vector<std::uint8_t> longer = bytes;
     longer[14] = header;
-    longer.insert(longer.begin() + 14 + 52, header - 52, std::uint8_t{0});
+    longer.insert(longer.begin() + 14 + 52, std::size_t{header} - 52, std::uint8_t{0});
     longer[10] = static_cast<std::uint8_t>(longer[10] + header - 52);
     CHECK(decode_image(longer, "longer") == whole);
   }
