@@ -81,7 +81,7 @@ TEST_CASE("a PNG, BMP, GIF or raw PNM cut short is decoded as far as it goes and
     const Image whole = decode_image(bytes, name, &report);
     CHECK_FALSE(report.truncated);
     CAPTURE(name);
-    const Image part = decode_image(first_bytes(bytes, bytes.size() * 93 / 100), name, &report);
+    const Image part = decode_image(first_bytes(bytes, bytes.size() * 3 / 4), name, &report);
     CHECK(report.truncated);
     CHECK(part.width == whole.width);
     CHECK(part.height == whole.height);
@@ -209,6 +209,7 @@ TEST_CASE("a header that claims an absurd size is refused before memory is asked
   }
   CHECK(mentions(error_of([&] { decode_image(tiff, "bomb.tif"); }), have_tiff() ? "claims 10000 x 10000" : "is TIFF"));
   std::vector<std::uint8_t> webp = read_file(kImages + "lossless.webp");
-  for (const std::size_t at : {21, 22, 23}) webp[at] = 0xFF;  // 14 bits of width, 14 of height
-  CHECK(mentions(error_of([&] { decode_image(webp, "bomb.webp"); }), have_webp() ? "claims 16384 x" : "is WebP"));
+  for (const std::size_t at : {21, 22, 23}) webp[at] = 0xFF;  // 14 bits of width, 14 of height,
+  webp[24] |= 0x0F;                                           // both less 1
+  CHECK(mentions(error_of([&] { decode_image(webp, "bomb.webp"); }), have_webp() ? "claims 16384 x 16384" : "is WebP"));
 }
