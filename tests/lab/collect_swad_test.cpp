@@ -41,7 +41,7 @@ void write_run(const fs::path& folder, double lr, const Json& first, const Json&
   write_bytes(folder / "done", "done");
 }
 
-double value_at(const ResultTable& table, const std::string& row, const std::string& column) {
+double swad_value(const ResultTable& table, const std::string& row, const std::string& column) {
   for (const FigureRow& one : table.rows) {
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
       if (one.label == row && table.columns[i] == column) return one.figures[i].value;
@@ -62,23 +62,23 @@ TEST_CASE("a run that averaged is another algorithm than one that did not, and i
   CHECK(collection.problems.empty());
   CHECK(algorithm_names(collection) == std::vector<std::string>{"dgsam", "dgsam + SWAD"});
 
-  const ResultTable validation = selection_tables(collection, Selection::training_domain)[0];
-  CHECK(value_at(validation, "dgsam", "a") == doctest::Approx(40));
-  CHECK(value_at(validation, "dgsam + SWAD", "a") == doctest::Approx(61));
-  const ResultTable oracle = selection_tables(collection, Selection::oracle)[0];
-  CHECK(value_at(oracle, "dgsam", "a") == doctest::Approx(50));         // the last checkpoint
-  CHECK(value_at(oracle, "dgsam + SWAD", "a") == doctest::Approx(60));  // of the averages, .46 is more than .40
+  const ResultTable validation = selection_tables(collection, SelectionMethod::training_domain)[0];
+  CHECK(swad_value(validation, "dgsam", "a") == doctest::Approx(40));
+  CHECK(swad_value(validation, "dgsam + SWAD", "a") == doctest::Approx(61));
+  const ResultTable oracle = selection_tables(collection, SelectionMethod::oracle)[0];
+  CHECK(swad_value(oracle, "dgsam", "a") == doctest::Approx(50));         // the last checkpoint
+  CHECK(swad_value(oracle, "dgsam + SWAD", "a") == doctest::Approx(60));  // of the averages, .46 is more than .40
 
   const ResultTable swad = swad_tables(collection)[0];
   CHECK(swad.rows.size() == 3 + 4);
-  CHECK(value_at(swad, "dgsam iid", "a") == doctest::Approx(40));
-  CHECK(value_at(swad, "dgsam + SWAD oracle", "a") == doctest::Approx(42));  // checkpoints of lr 0.2
-  CHECK(value_at(swad, "dgsam + SWAD iid", "a") == doctest::Approx(52));
-  CHECK(value_at(swad, "dgsam + SWAD last", "a") == doctest::Approx(52));
-  CHECK(value_at(swad, "dgsam + SWAD swad", "a") == doctest::Approx(61));
+  CHECK(swad_value(swad, "dgsam iid", "a") == doctest::Approx(40));
+  CHECK(swad_value(swad, "dgsam + SWAD oracle", "a") == doctest::Approx(42));  // checkpoints of lr 0.2
+  CHECK(swad_value(swad, "dgsam + SWAD iid", "a") == doctest::Approx(52));
+  CHECK(swad_value(swad, "dgsam + SWAD last", "a") == doctest::Approx(52));
+  CHECK(swad_value(swad, "dgsam + SWAD swad", "a") == doctest::Approx(61));
 
   const ResultTable pair = comparison_tables(collection, {{"dgsam", "dgsam + SWAD"}})[0];
-  CHECK(value_at(pair, "dgsam + SWAD - dgsam", "a") == doctest::Approx(21));
+  CHECK(swad_value(pair, "dgsam + SWAD - dgsam", "a") == doctest::Approx(21));
 }
 
 TEST_CASE("a run with --swad on whose summary has no average is named") {

@@ -67,7 +67,8 @@ TEST_CASE("of DomainBed's runs collect prints what DomainBed's collect_results p
   const Collection collection = collect({folder.path()});
   CHECK(collection.records.size() == 334);
   std::vector<ResultTable> tables;
-  for (const Selection selection : {Selection::training_domain, Selection::leave_one_out, Selection::oracle}) {
+  for (const SelectionMethod selection :
+       {SelectionMethod::training_domain, SelectionMethod::leave_one_out, SelectionMethod::oracle}) {
     for (ResultTable& table : selection_tables(collection, selection)) tables.push_back(std::move(table));
   }
   CHECK(format_tables(collection, tables, TableFormat::text) == read_bytes(kGolden / "results.txt"));
@@ -81,18 +82,18 @@ TEST_CASE("the first of equal checkpoints counts, and of equal hyperparameters t
   const Collection collection = collect({folder.path()});
   const std::vector<ResultGroup> groups = groups_of(collection);
   REQUIRE(groups.size() == 1);
-  const auto iid = select(collection, groups[0], Selection::training_domain);
+  const auto iid = select(collection, groups[0], SelectionMethod::training_domain);
   REQUIRE(iid);
   CHECK(iid->validation == doctest::Approx(0.7));
   CHECK(iid->test == 0.4);  // lr 0.2's first checkpoint; lr 0.1 has the same validation
   CHECK(iid->record->step == 0);
-  CHECK(select(collection, groups[0], Selection::oracle)->test == 0.5);  // the last checkpoint
+  CHECK(select(collection, groups[0], SelectionMethod::oracle)->test == 0.5);  // the last checkpoint
   const auto swad = select_swad(collection, groups[0]);
   REQUIRE(swad);
   CHECK(swad->iid == 0.4);
   CHECK(swad->oracle == 0.4);  // .5 of the first checkpoint's held-out images is more than .4
   CHECK(swad->last == 0.5);
-  CHECK(!select(collection, groups[0], Selection::leave_one_out));  // needs runs without two domains
+  CHECK(!select(collection, groups[0], SelectionMethod::leave_one_out));  // needs runs without two domains
 }
 
 TEST_CASE("seeds are trials where runs differ in nothing else, and trial seeds are elsewhere") {
@@ -125,7 +126,7 @@ TEST_CASE("spread, cost and paired differences are those computed by hand") {
   }
   const Collection collection = collect({folder.path()});
   CHECK(collection.problems.empty());
-  const ResultTable iid = selection_tables(collection, Selection::training_domain)[0];
+  const ResultTable iid = selection_tables(collection, SelectionMethod::training_domain)[0];
   CHECK(iid.columns == std::vector<std::string>{"a", "b", "c", "Avg"});
   CHECK(value_at(iid, "erm", "c") == doctest::Approx(70.5));
   CHECK(value_at(iid, "sam", "Avg") == doctest::Approx(64));
@@ -204,7 +205,7 @@ TEST_CASE("every format has every figure, and special characters in names do not
   const TemporaryFolder folder;
   write_run(folder / "run", "a_b,c", 0, 0, {{.123456, .5, .5, .5}});
   const Collection collection = collect({folder.path()});
-  const std::vector<ResultTable> tables = selection_tables(collection, Selection::training_domain);
+  const std::vector<ResultTable> tables = selection_tables(collection, SelectionMethod::training_domain);
   CHECK(format_tables(collection, tables, TableFormat::text).find("a_b,c                 12.3 +/- 0.0          X") !=
         std::string::npos);
   CHECK(format_tables(collection, tables, TableFormat::markdown).find("| a_b,c | 12.3 ± 0.0 | X | X | X |") !=

@@ -17,10 +17,10 @@ namespace dgsam {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-Json sharpness(double scale) {
-  Json losses = Json::array();
+OrderedJson sharpness(double scale) {
+  OrderedJson losses = OrderedJson::array();
   for (const auto& [name, role, part] : {std::tuple{"photo", "source", 1.0},
                                          {"sketch", "source", 3.0},
                                          {"art", "unseen", 2.0},
@@ -37,7 +37,7 @@ Json sharpness(double scale) {
 }
 
 /// A plane of three by three losses of which the middle one is `low` and the others `high`.
-Json plane(double low, double high) {
+OrderedJson plane(double low, double high) {
   return {{"kind", "plane"},
           {"x", {-1, 0, 1}},
           {"y", {-1, 0, 1}},
@@ -48,7 +48,7 @@ Json plane(double low, double high) {
              {"values", {{high, high, high}, {high, low, high}, {high, high, high}}}}}}};
 }
 
-Json evaluation() {
+OrderedJson evaluation() {
   return {
       {"classes", {"cat", "dog"}},
       {"domains",
@@ -61,7 +61,7 @@ Json evaluation() {
 /// Runs of ERM and SAM that have what `records` says: a file's name and its contents by method.
 class Runs {
  public:
-  explicit Runs(const std::vector<std::pair<std::string, std::vector<Json>>>& records) {
+  explicit Runs(const std::vector<std::pair<std::string, std::vector<OrderedJson>>>& records) {
     std::vector<fs::path> paths;
     for (const std::string algorithm : {"erm", "sam"})
       paths.push_back(make_run(folder_.path(), algorithm, algorithm, "0"));
@@ -80,7 +80,7 @@ class Runs {
   ReportInput input_;
 };
 
-std::string reading_error(const std::string& name, const Json& contents) {
+std::string reading_error(const std::string& name, const OrderedJson& contents) {
   const TemporaryFolder folder;
   write_bytes(folder / name, contents.dump());
   const std::string error = error_of([&] { read_analysis(folder.path(), "last"); });
@@ -88,7 +88,7 @@ std::string reading_error(const std::string& name, const Json& contents) {
   return error;
 }
 
-Json without(Json json, const std::string& key) {
+OrderedJson without(OrderedJson json, const std::string& key) {
   json.erase(key);
   return json;
 }
@@ -103,9 +103,9 @@ TEST_CASE("a run without analyses has none, and its page no empty part") {
 }
 
 TEST_CASE("malformed analyses are errors that name the file and the part") {
-  CHECK(contains(reading_error("last.sharpness.json", Json::array()), "is not a JSON object"));
-  CHECK(contains(reading_error("last.sharpness.json", {{"losses", Json::array()}}), "\"losses\" is empty"));
-  Json bad = sharpness(1);
+  CHECK(contains(reading_error("last.sharpness.json", OrderedJson::array()), "is not a JSON object"));
+  CHECK(contains(reading_error("last.sharpness.json", {{"losses", OrderedJson::array()}}), "\"losses\" is empty"));
+  OrderedJson bad = sharpness(1);
   bad["losses"][1]["role"] = "target";
   CHECK(contains(reading_error("last.sharpness.json", bad), "loss \"sketch\": \"role\" is \"target\""));
   bad = sharpness(1);
@@ -154,8 +154,8 @@ TEST_CASE("sharpness is shown per domain and total, every figure of the file onc
 }
 
 TEST_CASE("a single radius is shown as bars") {
-  Json one = sharpness(1);
-  for (Json& loss : one["losses"]) loss["worst_case"].erase(1);
+  OrderedJson one = sharpness(1);
+  for (OrderedJson& loss : one["losses"]) loss["worst_case"].erase(1);
   const Runs runs({{"last.sharpness.json", {one}}});
   const std::string html = sharpness_part(runs.experiment(), runs.labels());
   CHECK(contains(html, "<title>ERM, sketch: 0.6000</title>"));
@@ -211,7 +211,7 @@ TEST_CASE("all panels of an experiment share one colour scale") {
 }
 
 TEST_CASE("the scale ends at five times the loss of guessing") {
-  Json steep = plane(1, 1000);
+  OrderedJson steep = plane(1, 1000);
   steep["classes"] = 10;
   const Runs runs({{"last.landscape.json", {steep}}});
   const std::string html = landscape_part(runs.experiment());
@@ -220,9 +220,9 @@ TEST_CASE("the scale ends at five times the loss of guessing") {
 }
 
 TEST_CASE("a landscape of one loss, of wide range, or with gaps stays finite") {
-  Json gap = plane(0.01, 100);
+  OrderedJson gap = plane(0.01, 100);
   gap["losses"][0]["values"][0][0] = nullptr;
-  for (const Json& json : {plane(3, 3), plane(0, 0), gap}) {
+  for (const OrderedJson& json : {plane(3, 3), plane(0, 0), gap}) {
     const Runs runs({{"last.landscape.json", {json}}});
     const std::string html = landscape_part(runs.experiment());
     CHECK_FALSE(bands(html).empty());
@@ -233,7 +233,7 @@ TEST_CASE("a landscape of one loss, of wide range, or with gaps stays finite") {
 }
 
 TEST_CASE("paths are charts with one scale") {
-  const auto path = [](double high) -> Json {
+  const auto path = [](double high) -> OrderedJson {
     return {{"kind", "path"},
             {"x", {0, 0.5, 1}},
             {"x_label", "from a to b"},

@@ -52,7 +52,7 @@ class Tiny {
   std::string table(const std::string& out) const {
     const Collection collection = collect({path(out)});
     CHECK(describe_problems(collection) == "");
-    std::vector<ResultTable> tables = selection_tables(collection, Selection::training_domain);
+    std::vector<ResultTable> tables = selection_tables(collection, SelectionMethod::training_domain);
     for (ResultTable& table : swad_tables(collection)) tables.push_back(std::move(table));
     return format_tables(collection, tables, TableFormat::json);
   }

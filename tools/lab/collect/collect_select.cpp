@@ -45,14 +45,14 @@ class RunSelector {
       : collection_(collection), test_env_(static_cast<std::size_t>(test_env)) {}
 
   /// The checkpoint of one choice of hyperparameters.
-  std::optional<Choice> choose(const Records& records, Selection selection) const {
+  std::optional<Choice> choose(const Records& records, SelectionMethod selection) const {
     const Records averages = where_averaged(records, true);
     switch (selection) {
-      case Selection::training_domain:
+      case SelectionMethod::training_domain:
         return training_domain(averages.empty() ? records : averages);
-      case Selection::leave_one_out:
+      case SelectionMethod::leave_one_out:
         return leave_one_out(where_averaged(records, false));
-      case Selection::oracle:
+      case SelectionMethod::oracle:
         return oracle(averages.empty() ? records : averages);
     }
     return {};
@@ -140,19 +140,19 @@ double numpy_sum(std::span<const double> values) {
 
 }  // namespace
 
-std::string name_of(Selection selection) {
+std::string name_of(SelectionMethod selection) {
   switch (selection) {
-    case Selection::training_domain:
+    case SelectionMethod::training_domain:
       return "training-domain validation set";
-    case Selection::leave_one_out:
+    case SelectionMethod::leave_one_out:
       return "leave-one-domain-out cross-validation";
-    case Selection::oracle:
+    case SelectionMethod::oracle:
       return "test-domain validation set (oracle)";
   }
   return "";
 }
 
-std::optional<Choice> select(const Collection& collection, const ResultGroup& group, Selection selection) {
+std::optional<Choice> select(const Collection& collection, const ResultGroup& group, SelectionMethod selection) {
   std::optional<Choice> best;
   const RunSelector selector(collection, group.test_env);
   const auto hparams_of = [&](const ResultRecord& record) { return collection.runs[record.run].hparams; };
@@ -167,7 +167,7 @@ std::optional<Choice> select(const Collection& collection, const ResultGroup& gr
 }
 
 std::optional<SwadChoice> select_swad(const Collection& collection, const ResultGroup& group) {
-  const std::optional<Choice> chosen = select(collection, group, Selection::training_domain);
+  const std::optional<Choice> chosen = select(collection, group, SelectionMethod::training_domain);
   if (!chosen) return {};
   const RunSelector selector(collection, group.test_env);
   Records checkpoints;

@@ -9,7 +9,7 @@
 
 namespace dgsam {
 
-enum class Selection : std::uint8_t {
+enum class SelectionMethod : std::uint8_t {
   /// Single-domain runs. Validation: mean out-split accuracy of the sources; best checkpoint, the first one on ties.
   training_domain,
   /// Validation at a step: mean over the other domains v of the in-split accuracy on v of the run that leaves out the
@@ -20,7 +20,7 @@ enum class Selection : std::uint8_t {
 };
 
 /// As DomainBed's tables call it.
-std::string name_of(Selection selection);
+std::string name_of(SelectionMethod selection);
 
 struct Choice {
   double validation = kMissing;  ///< what was maximised
@@ -34,7 +34,7 @@ struct Choice {
 ///
 /// The hyperparameters with the highest validation; among equal ones those that sort last, as in DomainBed. Nothing
 /// when no run of the group can be judged.
-std::optional<Choice> select(const Collection& collection, const ResultGroup& group, Selection selection);
+std::optional<Choice> select(const Collection& collection, const ResultGroup& group, SelectionMethod selection);
 
 /// The rows of SWAD's table. Hyperparameters are those that training_domain selects; then of their single-domain runs
 /// in the group: the best checkpoint by the unseen domain's out-split (oracle), by the sources' (iid), the last, and

@@ -28,7 +28,7 @@ Scores scores_of(const Collection& collection, const Score& score) {
   return scores;
 }
 
-Scores scores_of(const Collection& collection, Selection selection) {
+Scores scores_of(const Collection& collection, SelectionMethod selection) {
   return scores_of(collection, [&](const ResultGroup& group) -> std::optional<double> {
     const std::optional<Choice> choice = select(collection, group, selection);
     if (!choice) return {};
@@ -128,7 +128,7 @@ std::map<Trial, double> complete_averages(const DomainScores& scores, std::size_
 
 }  // namespace
 
-std::vector<ResultTable> selection_tables(const Collection& collection, Selection selection) {
+std::vector<ResultTable> selection_tables(const Collection& collection, SelectionMethod selection) {
   const Scores scores = scores_of(collection, selection);
   const std::vector<std::string> datasets = dataset_names(collection), algorithms = algorithm_names(collection);
   std::vector<ResultTable> tables;
@@ -174,7 +174,7 @@ std::vector<ResultTable> swad_tables(const Collection& collection) {
   std::vector<ResultTable> tables;
   for (const std::string& dataset : dataset_names(collection)) {
     const std::vector<std::string> labels = domain_labels(collection, dataset);
-    ResultTable table{Part::swad, dataset, name_of(Selection::training_domain), "", with_average(labels), {}};
+    ResultTable table{Part::swad, dataset, name_of(SelectionMethod::training_domain), "", with_average(labels), {}};
     table.title = "Dataset: " + dataset +
                   ", SWAD's rows: checkpoint by the unseen domain's held-out images (oracle), " +
                   "by the sources' (iid), the last one, the averaged weights (swad)";
@@ -190,8 +190,8 @@ std::vector<ResultTable> swad_tables(const Collection& collection) {
 }
 
 ResultTable spread_table(const Collection& collection) {
-  const Scores scores = scores_of(collection, Selection::training_domain);
-  ResultTable table{Part::spread, "", name_of(Selection::training_domain), "", {}, {}};
+  const Scores scores = scores_of(collection, SelectionMethod::training_domain);
+  ResultTable table{Part::spread, "", name_of(SelectionMethod::training_domain), "", {}, {}};
   table.title = "Spread of the accuracy over unseen domains: variance (points^2) and standard deviation (points)";
   const std::vector<std::string> datasets = dataset_names(collection);
   for (const std::string& dataset : datasets) {
@@ -268,11 +268,12 @@ std::vector<ResultTable> comparison_tables(const Collection& collection,
               " can be used");
     }
   }
-  const Scores scores = scores_of(collection, Selection::training_domain);
+  const Scores scores = scores_of(collection, SelectionMethod::training_domain);
   std::vector<ResultTable> tables;
   for (const std::string& dataset : dataset_names(collection)) {
     const std::vector<std::string> labels = domain_labels(collection, dataset);
-    ResultTable table{Part::comparison, dataset, name_of(Selection::training_domain), "", with_average(labels), {}};
+    ResultTable table{Part::comparison,     dataset, name_of(SelectionMethod::training_domain), "",
+                      with_average(labels), {}};
     table.title = "Dataset: " + dataset + ", paired differences in points over trials, 95 % bootstrap interval";
     for (const auto& [a, b] : pairs) {
       const DomainScores &of_a = scores_of(scores, dataset, a), &of_b = scores_of(scores, dataset, b);

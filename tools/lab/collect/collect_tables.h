@@ -38,7 +38,7 @@ struct ResultTable {
 /// DomainBed's: for each data set, accuracies in % by unseen domain, mean over trials and standard error, and "Avg",
 /// the mean of the means; then "Averages": per trial over domains first, then over trials. Where a domain has no trial,
 /// its average is missing, too, in the former and over the domains there are in the latter, as in DomainBed.
-std::vector<ResultTable> selection_tables(const Collection& collection, Selection selection);
+std::vector<ResultTable> selection_tables(const Collection& collection, SelectionMethod selection);
 
 /// SWAD's: rows oracle, iid and last of each algorithm, and swad of those that averaged, at the hyperparameters that
 /// training-domain validation selects.

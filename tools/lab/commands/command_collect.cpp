@@ -51,10 +51,10 @@ std::vector<ResultTable> tables_of(const CollectFlags& options, const Collection
     std::move(more.begin(), more.end(), std::back_inserter(tables));
   };
   if (wanted("selection")) {
-    add(selection_tables(collection, Selection::training_domain));
+    add(selection_tables(collection, SelectionMethod::training_domain));
     // It needs runs that leave two domains out, which `train` does not make.
-    if (only_domainbed || pairs_left_out) add(selection_tables(collection, Selection::leave_one_out));
-    add(selection_tables(collection, Selection::oracle));
+    if (only_domainbed || pairs_left_out) add(selection_tables(collection, SelectionMethod::leave_one_out));
+    add(selection_tables(collection, SelectionMethod::oracle));
   }
   if (wanted("swad")) add(swad_tables(collection));
   if (wanted("spread")) add({spread_table(collection)});

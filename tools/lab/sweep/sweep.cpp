@@ -118,7 +118,7 @@ int Sweep::winner(const std::string& dataset, const std::string& algorithm, int 
   const std::vector<ResultGroup> groups = groups_of(collection);
   std::optional<Choice> best;
   for (const ResultGroup& one : groups) {  // more than one when --swad is among what is searched
-    const std::optional<Choice> choice = select(collection, one, Selection::training_domain);
+    const std::optional<Choice> choice = select(collection, one, SelectionMethod::training_domain);
     if (choice && (!best || choice->validation > best->validation)) best = choice;
   }
   require(best.has_value(), folder_.string(), ": the search of ", group,
