@@ -58,7 +58,11 @@ struct TensorView {
     require(dtype() == dtype_of<T>, "a tensor of ", name_of(dtype()), " was read as ", name_of(dtype_of<T>));
     return static_cast<Element<T>*>(data);
   }
-  operator TensorView<const void>() const requires(!std::is_const_v<Data>) { return {data, type}; }
+  // A template, lest nvcc warn that nobody can ask a ConstTensor to become one.
+  template <class Read>
+  requires(std::is_same_v<Read, const void> && !std::is_const_v<Data>) operator TensorView<Read>() const {
+    return {data, type};
+  }
 };
 
 using Tensor = TensorView<void>;
