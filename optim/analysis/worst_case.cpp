@@ -18,15 +18,15 @@ class Ascent {
   Ascent(Backend& backend, Loss& loss, const FlatVector& theta, const AscentOptions& options)
       : vectors_(backend, theta), loss_(loss), theta_(theta), options_(options) {
     clean_ = finite(loss.loss(theta));
-    loss.gradient(theta, first_);
-    first_norm_ = finite(vectors_.norm(first_));
+    loss.gradient(theta, gradient_);
+    gradient_norm_ = finite(vectors_.norm(gradient_));
   }
 
   double clean() const { return clean_; }
 
   LossIncrease within(double radius) {
     backend().zero(offset_.all());
-    if (first_norm_ > 0) vectors_.add(radius / first_norm_, first_, offset_);
+    if (gradient_norm_ > 0) vectors_.add(radius / gradient_norm_, gradient_, offset_);
     LossIncrease increase{.radius = radius, .one_step = one_step(radius)};
     increase.multi_step = increase.one_step;
     for (int start = 0; start < options_.restarts; ++start) {
@@ -48,8 +48,8 @@ class Ascent {
   double one_step(double radius) {
     Buffer buffer(backend(), sizeof(double));
     const Tensor norm{buffer.data(), {DType::f64, {}, Layout::dense}};
-    backend().norm(first_.all(), norm);
-    backend().ascend(theta_.all(), first_.all(), norm, radius, 0, point_.all());
+    backend().norm(gradient_.all(), norm);
+    backend().ascend(theta_.all(), gradient_.all(), norm, radius, 0, point_.all());
     return finite(loss_.loss(point_)) - clean_;
   }
 
@@ -78,8 +78,8 @@ class Ascent {
   Loss& loss_;
   const FlatVector& theta_;
   AscentOptions options_;
-  double clean_ = 0, first_norm_ = 0;
-  FlatVector first_ = vectors_.make(), g_ = vectors_.make(), offset_ = vectors_.make(), point_ = vectors_.make();
+  double clean_ = 0, gradient_norm_ = 0;
+  FlatVector gradient_ = vectors_.make(), g_ = vectors_.make(), offset_ = vectors_.make(), point_ = vectors_.make();
 };
 
 }  // namespace

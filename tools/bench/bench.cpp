@@ -302,7 +302,9 @@ void add_step_command(CLI::App& app, BenchOptions& options) {
   command->add_option("--domains", options.domains)->check(positive)->capture_default_str();
   add_choice(*command, "--precision", train.precision, "");
   command->add_option("--algorithm", train.algorithm)->check(words({"erm", "sam", "dgsam"}))->capture_default_str();
-  command->add_option("--threads", train.threads)->check(positive)->capture_default_str();
+  command->add_option("--threads", train.threads, "0: as many as may run at once")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--device", train.device)->check(words({"auto", "cpu", "cuda"}))->capture_default_str();
   command->add_option("--warmup", options.warmup, "Untimed steps after the first, which is not timed either")
       ->check(CLI::NonNegativeNumber)
