@@ -94,6 +94,17 @@ inline void check_reject(ConstTensor x, ConstTensor y, ConstTensor dot, ConstTen
   check("reject", "out", out, x.type);
 }
 
+inline void check_add_scaled(ConstTensor factor, ConstTensor x, ConstTensor y) {
+  check("add_scaled", "factor", factor, {DType::f64, {}});
+  check("add_scaled", "y", y, x.type);
+}
+
+inline void check_fill_normal(ConstTensor counters, std::int64_t first, ConstTensor x) {
+  check("fill_normal", "counters", counters, {DType::i64, {kStepCounters}});
+  check("fill_normal", "x", x, {x.dtype(), x.shape(), Layout::dense});
+  require(first >= 0 && first % 4 == 0, "fill_normal: first is ", first, "; it must be a multiple of 4");
+}
+
 inline void check_adam(ConstTensor theta, ConstTensor gradient, ConstTensor m, ConstTensor v, ConstTensor scalars) {
   check("adam", "gradient", gradient, theta.type);
   check("adam", "m", m, theta.type);

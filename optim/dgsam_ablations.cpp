@@ -26,9 +26,9 @@ int first_descending_of(DgsamGradients gradients, int domains) {
 }  // namespace
 
 AblatedDgsam::AblatedDgsam(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int domains, double rho,
-                           DomainOrder order, DgsamGradients gradients, DgsamScale scale)
+                           DomainOrder order, DgsamGradients gradients, DgsamScale scale, bool adaptive)
     : Method(backend, base, theta, std::move(order), domains, passes_of(gradients, domains)),
-      rho_(rho),
+      ascent_(backend, theta, rho, kAscentEps, adaptive),
       passes_(passes_of(gradients, domains)),
       first_descending_(first_descending_of(gradients, domains)),
       scale_((scale == DgsamScale::sum ? domains : 1.0) / (passes_ - first_descending_ + 1)),
@@ -44,7 +44,7 @@ void AblatedDgsam::run(FlatVector& theta, Gradient& gradient) {
     FlatVector& g = j == first_descending_ ? d_ : g_;
     const Tensor norm = pass(gradient, (j - 1) % S, *at, g);
     if (j <= S) {
-      backend().ascend(at->all(), g.all(), norm, rho_, kAscentEps, perturbed_.all());
+      ascent_.step(*at, g, norm, perturbed_);
       at = &perturbed_;
     }
     if (j > first_descending_) backend().axpby(1, g.all(), 1, d_.all());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "optim/ascent.h"
 #include "optim/method.h"
 
 namespace dgsam {
@@ -22,7 +23,7 @@ enum class DgsamScale : std::uint8_t { sum, mean };
 class AblatedDgsam : public Method {
  public:
   AblatedDgsam(Backend& backend, BaseOptimizer& base, const FlatVector& theta, int domains, double rho,
-               DomainOrder order, DgsamGradients gradients, DgsamScale scale);
+               DomainOrder order, DgsamGradients gradients, DgsamScale scale, bool adaptive = false);
   std::string name() const override { return "dgsam"; }
   int domain_gradients() const override { return passes_; }
 
@@ -30,7 +31,7 @@ class AblatedDgsam : public Method {
   void run(FlatVector& theta, Gradient& gradient) override;
 
  private:
-  double rho_;
+  Ascent ascent_;
   int passes_;            ///< S+1, or 2S without reuse
   int first_descending_;  ///< gradients from this pass on descend; passes count from 1
   double scale_;          ///< of their sum

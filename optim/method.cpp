@@ -32,6 +32,7 @@ void Method::step(std::int64_t step, FlatVector& theta, Gradient& gradient) {
           " is no permutation of 0..", domains_ - 1);
   gradient.begin_step(step, order);
   base_->begin_update();
+  begin(step);
   pass_ = 0;
   if (!recorder_.replay(theta, gradient, [&] { run(theta, gradient); })) run(theta, gradient);
 
@@ -48,16 +49,18 @@ StepReport Method::report(int steps_ago) const {
 }
 
 Tensor Method::pass(Gradient& gradient, int j, const FlatVector& at, FlatVector& g) {
-  gradient.of_batch(j, at, g, loss_slot());
+  gradient.of_batch(j, at, g, loss_slot(pass_));
   return end_pass(j, g);
 }
 
 Tensor Method::mean_pass(Gradient& gradient, const FlatVector& at, FlatVector& g) {
-  gradient.of_mean(at, g, loss_slot());
+  gradient.of_mean(at, g, loss_slot(pass_));
   return end_pass(StepReport::kMean, g);
 }
 
-Tensor Method::loss_slot() { return {losses_.at(pass_ * size_of(dtype_)), {dtype_, {}, Layout::dense}}; }
+Tensor Method::last_loss() { return loss_slot(pass_ - 1); }
+
+Tensor Method::loss_slot(std::size_t pass) { return {losses_.at(pass * size_of(dtype_)), {dtype_, {}, Layout::dense}}; }
 
 Tensor Method::end_pass(int batch, FlatVector& g) {
   const Tensor norm{norms_.at(pass_ * size_of(DType::f64)), {DType::f64, {}, Layout::dense}};

@@ -46,6 +46,8 @@ class Method {
   /// outlive the method. Throws Error without domains or without an order.
   Method(Backend& backend, BaseOptimizer& base, const FlatVector& theta, DomainOrder order, int domains, int passes);
 
+  /// What a step takes from the host for run(), beside the batches and the optimizer's numbers. Called before run().
+  virtual void begin(std::int64_t /*step*/) {}
   /// The device part of a step: the same operations on the same addresses in every step, so that it can be recorded.
   /// Passes and updates only; whatever else it keeps on the host must not change after the first step.
   virtual void run(FlatVector& theta, Gradient& gradient) = 0;
@@ -56,13 +58,16 @@ class Method {
   /// The same over all batches.
   Tensor mean_pass(Gradient& gradient, const FlatVector& at, FlatVector& g);
 
+  /// The loss of the last pass, a device scalar of theta's type.
+  Tensor last_loss();
+
   Backend& backend() const { return *backend_; }
   BaseOptimizer& base() const { return *base_; }
   int domains() const { return domains_; }
 
  private:
-  /// Where the pass that runs leaves its loss: a scalar of theta's type.
-  Tensor loss_slot();
+  /// Where a pass leaves its loss: a scalar of theta's type.
+  Tensor loss_slot(std::size_t pass);
   /// Takes the norm of the pass's gradient and goes on to the next pass.
   Tensor end_pass(int batch, FlatVector& g);
 

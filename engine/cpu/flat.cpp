@@ -1,11 +1,13 @@
-// Flat vectors. All of it is memory bound: the bytes per f32 element are 4 (norm), 8 (dot_product), 8 or 12 (axpby),
-// 12 (ascend, reject), 28 (adam) and 20 (sgd with momentum).
+// Flat vectors. All but fill_normal is memory bound: the bytes per f32 element are 4 (norm), 8 (dot_product), 8 or 12
+// (axpby), 12 (ascend, reject, multiply, add_scaled), 28 (adam) and 20 (sgd with momentum).
 #include "engine/math/flat.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/parallel.h"
+#include "engine/math/normal.h"
 #include "engine/operand_checks.h"
 
 namespace dgsam {
@@ -85,6 +87,42 @@ void CpuBackend::reject(ConstTensor x, ConstTensor y, ConstTensor dot, ConstTens
     const T *from = x.as<T>(), *along = y.as<T>();
     T* to = out.as<T>();
     parallel_elements(threads_, x.elements(), [=](std::int64_t i) { to[i] = from[i] - scale * along[i]; });
+  });
+}
+
+void CpuBackend::multiply(ConstTensor x, Tensor y) {
+  check("multiply", "y", y, x.type);
+  with_master(x.dtype(), "multiply", [&]<class T>() {
+    const T* from = x.as<T>();
+    T* to = y.as<T>();
+    parallel_elements(threads_, x.elements(), [=](std::int64_t i) { to[i] *= from[i]; });
+  });
+}
+
+void CpuBackend::add_scaled(double alpha, ConstTensor factor, ConstTensor x, Tensor y) {
+  check_add_scaled(factor, x, y);
+  with_master(x.dtype(), "add_scaled", [&]<class T>() {
+    const auto scale = static_cast<T>(alpha * *factor.as<double>());
+    const T* from = x.as<T>();
+    T* to = y.as<T>();
+    parallel_elements(threads_, x.elements(), [=](std::int64_t i) { to[i] += scale * from[i]; });
+  });
+}
+
+void CpuBackend::fill_normal(ConstTensor counters, std::int64_t first, Tensor x) {
+  check_fill_normal(counters, first, x);
+  const std::int64_t* counter = counters.as<std::int64_t>();
+  const std::int64_t seed = counter[kCounterSeed], step = counter[kCounterStep], pass = counter[kCounterPass];
+  with_master(x.dtype(), "fill_normal", [&]<class T>() {
+    T* to = x.as<T>();
+    static_assert(kChunk % 4 == 0, "a chunk starts with a block of random words");
+    parallel_chunks(threads_, x.elements(), kChunk, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t block = begin; block < end; block += 4) {
+        const NormalBlock normals = normal_block(seed, step, pass, (first + block) / 4);
+        for (std::int64_t i = block; i < std::min(end, block + 4); ++i)
+          to[i] = static_cast<T>(normals.value[i - block]);
+      }
+    });
   });
 }
 

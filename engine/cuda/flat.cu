@@ -1,5 +1,5 @@
 // Flat vectors; formulas in math/flat.h. Bytes per f32 element: 4 (norm), 8 (dot_product), 8 or
-// 12 (axpby), 12 (ascend, reject), 28 (adam), 20 (sgd with momentum).
+// 12 (axpby), 12 (ascend, reject, multiply, add_scaled), 4 (fill_normal), 28 (adam), 20 (sgd with momentum).
 #include <algorithm>
 #include <cmath>
 
@@ -7,6 +7,7 @@
 #include "engine/cuda/map.h"
 #include "engine/cuda/shared.h"
 #include "engine/math/flat.h"
+#include "engine/math/normal.h"
 #include "engine/operand_checks.h"
 
 namespace dgsam {
@@ -107,6 +108,59 @@ struct Reject {
     const Vector<T, kLanes> along = load<kLanes>(y + i);
     for (int l = 0; l < kLanes; ++l) v.lane[l] -= scale * along.lane[l];
     store(out + i, v);
+  }
+};
+
+template <class T>
+struct Multiply {
+  const T* x;
+  T* y;
+
+  template <int kLanes>
+  __device__ void at(std::int64_t i) const {
+    Vector<T, kLanes> v = load<kLanes>(y + i);
+    const Vector<T, kLanes> by = load<kLanes>(x + i);
+    for (int l = 0; l < kLanes; ++l) v.lane[l] *= by.lane[l];
+    store(y + i, v);
+  }
+};
+
+template <class T>
+struct AddScaled {
+  double alpha;
+  const double* factor;
+  const T* x;
+  T* y;
+  T scale = 0;  // of a thread
+
+  __device__ AddScaled begin() const {
+    AddScaled own = *this;
+    own.scale = static_cast<T>(alpha * *factor);
+    return own;
+  }
+
+  template <int kLanes>
+  __device__ void at(std::int64_t i) const {
+    Vector<T, kLanes> v = load<kLanes>(y + i);
+    const Vector<T, kLanes> more = load<kLanes>(x + i);
+    for (int l = 0; l < kLanes; ++l) v.lane[l] += scale * more.lane[l];
+    store(y + i, v);
+  }
+};
+
+template <class T>
+struct FillNormal {
+  const std::int64_t* counters;
+  std::int64_t first;
+  T* x;
+
+  template <int kLanes>
+  __device__ void at(std::int64_t i) const {
+    const NormalBlock normals =
+        normal_block(counters[kCounterSeed], counters[kCounterStep], counters[kCounterPass], (first + i) / 4);
+    Vector<T, kLanes> v{};
+    for (int l = 0; l < kLanes; ++l) v.lane[l] = static_cast<T>(normals.value[(i + l) % 4]);
+    store(x + i, v);
   }
 };
 
@@ -213,6 +267,30 @@ void CudaKernelBackend::reject(ConstTensor x, ConstTensor y, ConstTensor dot, Co
   with_master(x.dtype(), "reject", [&]<class T>() {
     const Reject<T> body{x.as<T>(), y.as<T>(), dot.as<double>(), norm.as<double>(), out.as<T>()};
     map<kWordLanes<T>>(queue(), "reject", x.elements(), words_at(body.x, body.y, body.out), body);
+  });
+}
+
+void CudaKernelBackend::multiply(ConstTensor x, Tensor y) {
+  check("multiply", "y", y, x.type);
+  with_master(x.dtype(), "multiply", [&]<class T>() {
+    const Multiply<T> body{x.as<T>(), y.as<T>()};
+    map<kWordLanes<T>>(queue(), "multiply", x.elements(), words_at(body.x, body.y), body);
+  });
+}
+
+void CudaKernelBackend::add_scaled(double alpha, ConstTensor factor, ConstTensor x, Tensor y) {
+  check_add_scaled(factor, x, y);
+  with_master(x.dtype(), "add_scaled", [&]<class T>() {
+    const AddScaled<T> body{alpha, factor.as<double>(), x.as<T>(), y.as<T>()};
+    map<kWordLanes<T>>(queue(), "add_scaled", x.elements(), words_at(body.x, body.y), body);
+  });
+}
+
+void CudaKernelBackend::fill_normal(ConstTensor counters, std::int64_t first, Tensor x) {
+  check_fill_normal(counters, first, x);
+  with_master(x.dtype(), "fill_normal", [&]<class T>() {
+    const FillNormal<T> body{counters.as<std::int64_t>(), first, x.as<T>()};
+    map<kWordLanes<T>>(queue(), "fill_normal", x.elements(), words_at(body.x), body);
   });
 }
 

@@ -33,6 +33,12 @@ TEST_CASE("steps of GSAM recorded, on two streams and with early uploads end wit
 TEST_CASE("steps of SAGM recorded, on two streams and with early uploads end with the bits of one after the other") {
   check_bits_of("sagm");
 }
+TEST_CASE("steps of DISAM recorded, on two streams and with early uploads end with the bits of one after the other") {
+  check_bits_of("disam");
+}
+TEST_CASE("steps of GGA-L recorded, on two streams and with early uploads end with the bits of one after the other") {
+  check_bits_of("gga-l");
+}
 TEST_CASE("steps of DGSAM recorded, on two streams and with early uploads end with the bits of one after the other") {
   check_bits_of("dgsam");
 }

@@ -122,6 +122,15 @@ TEST_CASE("addresses off the 128-bit grid give the bits that addresses on it giv
     backend.reject(on_a, on_b, dot, norm, on_y);
     backend.reject(off_a, off_b, dot, norm, off_y);
     CHECK(same());
+    backend.add_scaled(0.5, dot, on_a, on_y);
+    backend.add_scaled(0.5, dot, off_a, off_y);
+    CHECK(same());
+    backend.multiply(on_b, on_y);
+    backend.multiply(off_b, off_y);
+    CHECK(same());
+    backend.fill_normal(counters, 8, on_y);
+    backend.fill_normal(counters, 8, off_y);
+    CHECK(same());
   }
 }
 

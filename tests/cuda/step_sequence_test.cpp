@@ -29,7 +29,7 @@ bool is_any_of(const std::string& line, std::initializer_list<const char*> words
 
 TEST_CASE("one step of each method is the pinned sequence of operations, neither allocating nor waiting") {
   CudaKernelBackend cuda;
-  for (const std::string name : {"erm", "sam", "gsam", "sagm", "dgsam"}) {
+  for (const std::string name : {"erm", "sam", "gsam", "sagm", "disam", "gga-l", "dgsam"}) {
     CAPTURE(name);
     TraceBackend trace(cuda);
     NetworkTraining training(trace, name);

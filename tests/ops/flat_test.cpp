@@ -110,6 +110,77 @@ TEST_CASE("reject leaves the part of x that is orthogonal to y, and all of x whe
   });
 }
 
+TEST_CASE("multiply is the product of the elements, of a vector with itself too") {
+  on_every_vector([](Backend& backend, DType dtype, std::int64_t length) {
+    const Array x = random_array({length}, dtype, 1), y = random_array({length}, dtype, 2);
+    Array product({length}), square({length});
+    for (std::int64_t i = 0; i < length; ++i) {
+      product[i] = x[i] * y[i];
+      square[i] = x[i] * x[i];
+    }
+    Tensors tensors(backend);
+    const Tensor xt = tensors.make(x, dtype), yt = tensors.make(y, dtype);
+    backend.multiply(xt, yt);
+    CHECK(difference(tensors.read(yt), product) <= tolerance(dtype));
+    backend.multiply(xt, xt);
+    CHECK(difference(tensors.read(xt), square) <= tolerance(dtype));
+  });
+}
+
+TEST_CASE("add_scaled adds alpha times a number on the device times x") {
+  on_every_vector([](Backend& backend, DType dtype, std::int64_t length) {
+    const Array x = random_array({length}, dtype, 1), y = random_array({length}, dtype, 2);
+    Array expected = y;
+    for (std::int64_t i = 0; i < length; ++i) expected[i] += -0.2 * 3.5 * x[i];
+    Tensors tensors(backend);
+    const Tensor yt = tensors.make(y, dtype);
+    backend.add_scaled(-0.2, tensors.make(Array(Shape{}, 3.5), DType::f64), tensors.make(x, dtype), yt);
+    CHECK(difference(tensors.read(yt), expected) <= tolerance(dtype));
+  });
+}
+
+TEST_CASE("fill_normal draws the documented numbers, as one vector or in parts, and others for another counter") {
+  on_every_backend([](Backend& backend, DType dtype) {
+    if (dtype == DType::bf16) return;
+    constexpr std::int64_t kLength = 70001, kPart = 96;
+    const auto draw = [&](double seed, double step, double pass, std::int64_t first, const Shape& shape) {
+      Tensors tensors(backend);
+      Array counters({kStepCounters});
+      counters[kCounterSeed] = seed;
+      counters[kCounterStep] = step;
+      counters[kCounterPass] = pass;
+      const Tensor x = tensors.make({dtype, shape});
+      backend.fill_normal(tensors.make(counters, DType::i64), first, x);
+      return tensors.read(x);
+    };
+    const Array x = draw(5, 6, 7, 0, {kLength});
+    for (const std::int64_t i : {0, 1, 2, 3, 4, 4097, 70000}) {
+      const PhiloxBlock words =
+          philox(5 ^ 0x6E6F726D616Cull, static_cast<std::uint64_t>(i / 4), 6 + (std::uint64_t{7} << 48));
+      const auto pair = static_cast<std::size_t>(i % 4 / 2 * 2);
+      const double u = (words.word[pair] + 1.0) / 0x1p32, v = words.word[pair + 1] / 0x1p32;
+      const double angle = 2 * std::acos(-1.0) * v;
+      const double expected = std::sqrt(-2 * std::log(u)) * (i % 2 == 0 ? std::cos(angle) : std::sin(angle));
+      CHECK(x[i] == doctest::Approx(expected).epsilon(dtype == DType::f64 ? 1e-12 : 1e-6));
+    }
+    double mean = 0, square = 0, fourth = 0;
+    for (const double value : x.values) {
+      mean += value / kLength;
+      square += value * value / kLength;
+      fourth += std::pow(value, 4) / kLength;
+    }
+    CHECK(std::abs(mean) < 0.015);  // four standard deviations
+    CHECK(std::abs(square - 1) < 0.022);
+    CHECK(std::abs(fourth - 3) < 0.15);
+
+    const Array part = draw(5, 6, 7, kPart, {5, 7, 3});
+    for (std::int64_t i = 0; i < 105; ++i) CHECK(part[i] == x[kPart + i]);
+    CHECK(draw(9, 6, 7, 0, {64}).values != draw(5, 6, 7, 0, {64}).values);
+    CHECK(draw(5, 9, 7, 0, {64}).values != draw(5, 6, 7, 0, {64}).values);
+    CHECK(draw(5, 6, 9, 0, {64}).values != draw(5, 6, 7, 0, {64}).values);
+  });
+}
+
 TEST_CASE("ascend lets a norm that is not finite be seen") {
   Backend& backend = *backends().front().backend;
   Tensors tensors(backend);

@@ -126,6 +126,8 @@ MethodOptions method_of(const json& run) {
                                                  : DgsamGradients::fresh;
   options.scale = scale == "sum" ? DgsamScale::sum : DgsamScale::mean;
   options.gsam_alpha = options.sagm_alpha = run.value("alpha", 0.0);
+  options.disam_lambda = run.value("lambda", 0.0);
+  options.adaptive = run.value("adaptive", false);
   return options;
 }
 
@@ -142,7 +144,7 @@ OptimizerOptions optimizer_of(const json& run) {
 
 /// Losses and norms of one recorded step, in the order of our passes.
 StepReport expected_report(const json& run, std::size_t step) {
-  if (run["method"] == "dgsam") return {run["losses"][step], run["norms"][step], {}};
+  if (run["method"] == "dgsam" || run["method"] == "disam") return {run["losses"][step], run["norms"][step], {}};
   if (run["method"] == "erm") return {{run["loss"][step]}, {run["descent_norm"][step]}, {}};
   const json& norms = run["norms"][step];
   if (norms.is_array()) return {{run["loss"][step], run["perturbed_loss"][step]}, norms, {}};
@@ -170,7 +172,8 @@ double replay(Backend& backend, const json& run, double tolerance) {
   const ResNetSpec model = model_named(run["model"]);
 
   // ERM and SAM look at all domains together; with frozen statistics a sum over the domains is the same.
-  const bool whole = options.batch_norm == BatchNormMode::batch && run["method"] != "dgsam";
+  const bool whole =
+      options.batch_norm == BatchNormMode::batch && !takes_single_domains(run["method"].get<std::string>());
   if (whole) options.batch *= domains;
   Network network = build_network(model, classes, options);
   FlatVector theta(backend, network.graph.theta_layout(), network.graph.master());
@@ -266,7 +269,8 @@ TEST_CASE("the inputs of the recorded trajectories are rebuilt to the bit") {
 TEST_CASE("every recorded trajectory is of a method that is replayed below") {
   for (const json& run : golden()["runs"]) {
     const std::string method = run["method"];
-    CHECK((method == "erm" || method == "sam" || method == "gsam" || method == "sagm" || method == "dgsam"));
+    CHECK((method == "erm" || method == "sam" || method == "gsam" || method == "sagm" || method == "disam" ||
+           method == "dgsam"));
   }
 }
 
@@ -294,6 +298,12 @@ TEST_CASE("every backend follows PyTorch's trajectories of SAGM in f32 within it
 }
 TEST_CASE("every backend follows PyTorch's trajectories of SAGM in f64 within its tolerance") {
   replay_all("sagm", DType::f64);
+}
+TEST_CASE("every backend follows PyTorch's trajectories of DISAM in f32 within its tolerance") {
+  replay_all("disam", DType::f32);
+}
+TEST_CASE("every backend follows PyTorch's trajectories of DISAM in f64 within its tolerance") {
+  replay_all("disam", DType::f64);
 }
 TEST_CASE("every backend follows PyTorch's trajectories of DGSAM in f32 within its tolerance") {
   replay_all("dgsam", DType::f32);

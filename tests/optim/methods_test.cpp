@@ -44,8 +44,8 @@ TEST_CASE("a step takes the gradients that its method promises: S, 2S, S+1, and 
     CHECK(training.gradient.domain_gradients == 2 * training.method->domain_gradients());
     return training.method->domain_gradients();
   };
-  CHECK(cost(plain_method("erm")) == 3);
-  for (const char* two_passes : {"sam", "gsam", "sagm"}) CHECK(cost(plain_method(two_passes)) == 6);
+  for (const char* one_pass : {"erm", "gga-l"}) CHECK(cost(plain_method(one_pass)) == 3);
+  for (const char* two_passes : {"sam", "gsam", "sagm", "disam"}) CHECK(cost(plain_method(two_passes)) == 6);
   CHECK(cost(dgsam_options(DgsamGradients::all, DgsamScale::sum, 3)) == 4);
   CHECK(cost(dgsam_options(DgsamGradients::perturbed, DgsamScale::sum, 3)) == 4);
   CHECK(cost(dgsam_options(DgsamGradients::fresh, DgsamScale::sum, 3)) == 6);
@@ -112,9 +112,24 @@ TEST_CASE("the report has the loss, the gradient norm and the domain of every pa
   CHECK(report.norms[0] == doctest::Approx(norm_of(mean_gradient(domains, kStart))).epsilon(1e-13));
 }
 
+TEST_CASE("DISAM reports each domain's loss, then the mean's at the perturbed point; GGA-L each domain's") {
+  Training disam(three_domains(), plain_method("disam", 0.2), adam(0.01, 0), kStart);
+  disam.gradient.watched = &disam.theta;
+  disam.step();
+  CHECK(disam.method->report().domains == std::vector{0, 1, 2, StepReport::kMean});
+  for (std::size_t pass = 0; pass < 3; ++pass) CHECK(disam.gradient.visited[pass] == kStart);
+  for (const Vector& theta : disam.gradient.watched_values) CHECK(theta == kStart);
+  Training gga(three_domains(), plain_method("gga-l"), adam(0.01, 0), kStart);
+  gga.step();
+  CHECK(gga.method->report().domains == std::vector{0, 1, 2});
+}
+
 TEST_CASE("steps allocate no device memory") {
-  for (const MethodOptions& options : {plain_method("erm"), plain_method("sam"), plain_method("gsam"),
-                                       plain_method("sagm"), dgsam_options(DgsamGradients::all, DgsamScale::sum, 3)}) {
+  MethodOptions adaptive = dgsam_options(DgsamGradients::all, DgsamScale::sum, 3);
+  adaptive.adaptive = true;
+  for (const MethodOptions& options :
+       {plain_method("erm"), plain_method("sam"), plain_method("gsam"), plain_method("sagm"), plain_method("disam"),
+        plain_method("gga-l"), dgsam_options(DgsamGradients::all, DgsamScale::sum, 3), adaptive}) {
     Training training(three_domains(), options, adam(0.01, 0.1), kStart);
     training.step();
     const std::int64_t before = training.backend.allocations();
@@ -125,9 +140,13 @@ TEST_CASE("steps allocate no device memory") {
 
 TEST_CASE("a vanishing gradient moves nothing and makes no NaN") {
   const Quadratic flat = parabola(3, 0.5);
-  for (const MethodOptions& options : {plain_method("sam"), plain_method("gsam"), plain_method("sagm"),
-                                       dgsam_options(DgsamGradients::all, DgsamScale::sum, 2),
-                                       dgsam_options(DgsamGradients::fresh, DgsamScale::sum, 2)}) {
+  MethodOptions adaptive = plain_method("sam"), quiet = plain_method("gga-l");
+  adaptive.adaptive = true;
+  quiet.gga_gamma = 0;
+  for (const MethodOptions& options :
+       {plain_method("sam"), plain_method("gsam"), plain_method("sagm"), plain_method("disam"), adaptive, quiet,
+        dgsam_options(DgsamGradients::all, DgsamScale::sum, 2),
+        dgsam_options(DgsamGradients::fresh, DgsamScale::sum, 2)}) {
     Training training({flat, flat}, options, adam(0.01, 0), {0.5});
     training.step();
     CHECK(training.values()[0] == 0.5);
@@ -191,10 +210,19 @@ TEST_CASE("wrong options are refused with the flag and the value") {
   const auto make = [](const MethodOptions& options) {
     return message_of([&] { Training(three_domains(), options, adam(0.01, 0), kStart); });
   };
-  CHECK(make(plain_method("swad")) == "--algorithm must be erm, sam, gsam, sagm or dgsam, not 'swad'");
+  CHECK(make(plain_method("swad")) == "--algorithm must be erm, sam, gsam, sagm, disam, gga-l or dgsam, not 'swad'");
   CHECK(contains(make(plain_method("sam", -1)), "--rho must be 0 or more, not -1"));
   MethodOptions gsam = plain_method("gsam");
   gsam.gsam_alpha = -1;
   CHECK(contains(make(gsam), "--gsam-alpha must be 0 or more, not -1"));
   CHECK(contains(make(plain_method("dgsam")), "order"));
+  MethodOptions disam = plain_method("disam"), gga = plain_method("gga-l"), erm = plain_method("erm");
+  disam.disam_lambda = -1;
+  gga.gga_gamma = -2;
+  erm.adaptive = true;
+  CHECK(make(disam) == "--disam-lambda must be 0 or more, not -1");
+  CHECK(make(gga) == "--gga-gamma must be 0 or more, not -2");
+  CHECK(make(erm) == "--adaptive on goes with --algorithm sam or dgsam, not erm");
+  CHECK(message_of([] { Training({parabola(1, 0)}, plain_method("gga-l"), adam(0.01, 0), {1.0}); }) ==
+        "--algorithm gga-l compares the gradients of domains: it needs two source domains, not 1");
 }

@@ -68,12 +68,36 @@ inline double dot(const Vector& x, const Vector& y) {
   return sum;
 }
 
-/// d of one step: ERM's, SAM's, GSAM's, SAGM's, and DGSAM's in each of its variants.
+/// θ + ρ g/(‖g‖ + ε), or as ASAM has it.
+inline Vector ascended(const MethodOptions& options, const Vector& theta, Vector g, double eps) {
+  if (!options.adaptive) return plus(theta, options.rho / (norm_of(g) + eps), g);
+  for (std::size_t i = 0; i < g.size(); ++i) g[i] *= std::abs(theta[i]);
+  const double norm = norm_of(g);
+  for (std::size_t i = 0; i < g.size(); ++i) g[i] *= std::abs(theta[i]);
+  return plus(theta, options.rho / (norm + eps), g);
+}
+
+/// 1/S Σ [1 - 2λ (L_j - L̄)] g_j
+inline Vector disam_gradient(double lambda, const std::vector<Quadratic>& domains, const Vector& theta) {
+  const auto S = static_cast<double>(domains.size());
+  double mean = 0;
+  for (const Quadratic& domain : domains) mean += domain.loss(theta) / S;
+  Vector sum(theta.size(), 0.0);
+  for (const Quadratic& domain : domains)
+    sum = plus(sum, (1 - 2 * lambda * (domain.loss(theta) - mean)) / S, domain.gradient(theta));
+  return sum;
+}
+
+/// d of one step: ERM's, SAM's, GSAM's, SAGM's, DISAM's, and DGSAM's in each of its variants.
 inline Vector descent_gradient(const MethodOptions& options, const std::vector<Quadratic>& domains,
                                const std::vector<int>& order, const Vector& theta) {
   const Vector g = mean_gradient(domains, theta);
   if (options.name == "erm") return g;
-  if (options.name == "sam") return mean_gradient(domains, plus(theta, options.rho / norm_of(g), g));
+  if (options.name == "sam") return mean_gradient(domains, ascended(options, theta, g, 0));
+  if (options.name == "disam") {
+    const Vector a = disam_gradient(options.disam_lambda, domains, theta);
+    return mean_gradient(domains, ascended(options, theta, a, 1e-12));
+  }
   const double ascent = options.rho / (norm_of(g) + 1e-12);
   if (options.name == "gsam") {
     const Vector g_p = mean_gradient(domains, plus(theta, ascent, g));
@@ -94,7 +118,7 @@ inline Vector descent_gradient(const MethodOptions& options, const std::vector<Q
     } else {
       others = plus(others, 1, g_j);
     }
-    at = plus(at, options.rho / (norm_of(g_j) + 1e-12), g_j);
+    at = ascended(options, at, g_j, 1e-12);
   }
   const double S = static_cast<double>(domains.size());
   const double size = options.scale == DgsamScale::sum ? S : 1;

@@ -36,7 +36,7 @@ In each, the first stage has stride 1, the others 2; then global average pooling
 BATCH NORM
     frozen   statistics are the constants running_mean and running_var
     batch    statistics of the batch of the pass; the first pass of a step, and no other, updates the running ones
-             (momentum 0.1, unbiased variance). A pass of all methods but DGSAM sees all domains concatenated in domain order.
+             (momentum 0.1, unbiased variance). A pass of all methods but DISAM and DGSAM sees all domains concatenated in domain order.
 
 METHODS. Every gradient is that of the mean cross-entropy of its batch, over all parameters; norms are global L2 norms
 (accumulated in double). Weight decay is the optimiser's business. "orders" has the domain order of each step.
@@ -45,8 +45,11 @@ METHODS. Every gradient is that of the mean cross-entropy of its batch, over all
     gsam    loss, perturbed_loss as sam;  norms: of g and of the gradient g_p at the perturbed point.  The gradient is
             g_p - alpha g_o, g_o = g - <g, g_p>/|g_p|^2 g_p
     sagm    the same records;  perturbed point theta + rho g/|g| - alpha g, gradient (g + g_p)/2
+    disam   losses: of the S domains at theta, then of all at the perturbed point;  norms: of the S gradients.  The ascent
+            gradient is that of the mean of the S losses less "lambda" times their variance, by autograd
     dgsam   losses: of the S+1 passes in order;  norms: of the S ascent gradients.  gradients = "fresh": losses of the
             S ascent passes, then of the S descent passes (the same order of domains)
+With "adaptive", sam's and dgsam's ascent is ASAM's: theta + rho theta^2 g/||theta g||, theta the point of the gradient.
     descent_norm   the norm of d, the gradient given to the optimiser
 The optimiser is PyTorch's: Adam (L2-coupled weight decay), AdamW, or SGD with Nesterov momentum.
 The float64 runs also end with "final": sums over all parameters, their squares, and over the running statistics.
@@ -79,6 +82,8 @@ DIGITS = {"f32": 9, "f64": 14}
 METHODS = [{"method": "erm"}, {"method": "sam"}, {"method": "gsam", "alpha": 0.2}, {"method": "sagm", "alpha": 0.002}] + [
     {"method": "dgsam", "gradients": gradients, "scale": scale}
     for gradients, scale in (("all", "sum"), ("all", "mean"), ("perturbed", "sum"), ("fresh", "sum"))]
+LATER_METHODS = [{"method": "disam", "lambda": 0.3}, {"method": "sam", "adaptive": True},
+                 {"method": "dgsam", "gradients": "all", "scale": "sum", "adaptive": True}]
 OPTIMIZERS = {
     "adam": {"lr": 1e-4, "weight_decay": 1e-2},
     "adamw": {"lr": 1e-4, "weight_decay": 1e-2},
@@ -169,6 +174,13 @@ def norm(vector):
     return vector.double().norm().item()
 
 
+def ascent(theta, gradient, eps, options):
+    """The perturbed point of sam and dgsam."""
+    if options.get("adaptive"):
+        return theta + RHO / (norm(theta.abs() * gradient) + eps) * theta**2 * gradient
+    return theta + RHO / (norm(gradient) + eps) * gradient
+
+
 def erm(trainer, batches, order, options):
     loss, gradient = trainer.gradient(*concatenated(batches), first=True)
     return gradient, {"loss": loss}
@@ -177,7 +189,7 @@ def erm(trainer, batches, order, options):
 def sam(trainer, batches, order, options):
     everything, theta = concatenated(batches), trainer.theta()
     loss, gradient = trainer.gradient(*everything, first=True)
-    trainer.set_theta(theta + RHO / norm(gradient) * gradient)
+    trainer.set_theta(ascent(theta, gradient, 0, options))
     perturbed_loss, descent = trainer.gradient(*everything, first=False)
     return descent, {"loss": loss, "perturbed_loss": perturbed_loss, "norms": norm(gradient)}
 
@@ -203,6 +215,27 @@ def sagm(trainer, batches, order, options):
                                         "norms": [norm(gradient), norm(perturbed)]}
 
 
+def disam(trainer, batches, order, options):
+    """Zhang et al. 2024. The ascent is autograd's, of the objective itself; a batch norm with batch statistics sees one
+    domain at a time, and the first one's statistics move."""
+    theta, losses, norms = trainer.theta(), [], []
+    for domain, (images, labels) in enumerate(batches):
+        for module in trainer.norms:
+            module.momentum = 0.1 if domain == 0 else 0.0
+        losses.append(cross_entropy(trainer.net(images), labels))
+    for loss in losses:
+        parts = torch.autograd.grad(loss, trainer.parameters, retain_graph=True)
+        norms.append(norm(torch.cat([g.flatten() for g in parts])))
+    stacked = torch.stack(losses)
+    objective = stacked.mean() - options["lambda"] * stacked.var(unbiased=False)
+    gradient = torch.cat([g.flatten() for g in torch.autograd.grad(objective, trainer.parameters)])
+    trainer.set_theta(theta + RHO / (norm(gradient) + 1e-12) * gradient)
+    perturbed = [trainer.gradient(*one, first=False) for one in batches]
+    descent = sum(g for _, g in perturbed) / DOMAINS
+    return descent, {"losses": [loss.item() for loss in losses] + [sum(loss for loss, _ in perturbed) / DOMAINS],
+                     "norms": norms}
+
+
 def dgsam(trainer, batches, order, options):
     """Algorithm 1 of arXiv 2503.23430 and the variants named by options["gradients"] and options["scale"]."""
     losses, norms, gradients, theta = [], [], [], trainer.theta()
@@ -213,7 +246,7 @@ def dgsam(trainer, batches, order, options):
         gradients.append(gradient)
         if j < DOMAINS:
             norms.append(norm(gradient))
-            theta = theta + RHO / (norms[-1] + 1e-12) * gradient
+            theta = ascent(theta, gradient, 1e-12, options)
             trainer.set_theta(theta)
     used = gradients[{"all": 0, "perturbed": 1, "fresh": DOMAINS}[options["gradients"]]:]
     factor = DOMAINS if options["scale"] == "sum" else 1
@@ -229,7 +262,7 @@ def run(settings):
     """The ten steps of one run: its settings, then one list per recorded quantity."""
     dtype = DTYPES[settings["precision"]]
     trainer = Trainer(settings["model"], settings["batch_norm"], dtype, settings["optimizer"])
-    method = {"erm": erm, "sam": sam, "gsam": gsam, "sagm": sagm, "dgsam": dgsam}[settings["method"]]
+    method = {"erm": erm, "sam": sam, "gsam": gsam, "sagm": sagm, "disam": disam, "dgsam": dgsam}[settings["method"]]
     columns = {}
     for step in range(STEPS):
         batches = [batch(domain, step, dtype) for domain in range(DOMAINS)]
@@ -287,7 +320,8 @@ def main():
     torch.set_num_threads(1)  # the order of sums, and so the last bits, do not depend on the machine's size
 
     settings = [{"model": model, "batch_norm": batch_norm, "optimizer": "adam", **method}
-                for model in MODELS for batch_norm in ("frozen", "batch") for method in METHODS]
+                for methods in (METHODS, LATER_METHODS)
+                for model in MODELS for batch_norm in ("frozen", "batch") for method in methods]
     runs, worst = [], {"loss": 0.0, "norm": 0.0}
     for one in settings:
         single, double = [run({**one, "precision": precision}) for precision in DTYPES]
