@@ -1,4 +1,5 @@
-// Results of many runs, as data: read from our run folders, from sweeps, and from folders that DomainBed itself wrote.
+// Results of many runs, as data: read from our run folders, from sweeps, from folders that DomainBed itself wrote, and
+// from the folders and logs of SWAD's repository and its forks.
 //
 // The rule is DomainBed's: records are grouped by (trial, data set, algorithm, unseen domain), hyperparameters and
 // checkpoint are chosen in each group by a selection method, and the score is the accuracy on the unseen domain's
@@ -35,10 +36,11 @@ struct RunCost {
 
 struct CollectedRun {
   std::filesystem::path folder;
-  bool domainbed = false;  ///< written by DomainBed
+  bool domainbed = false;  ///< written by DomainBed, or by what grew out of it
+  bool swad_fork = false;  ///< of these: by SWAD's repository or a fork of it
   bool done = false;
   std::string dataset;
-  std::string algorithm;       ///< of runs with --swad on: "dgsam + SWAD", which is another one than "dgsam"
+  std::string algorithm;       ///< of runs with averaged weights: "dgsam + SWAD" or "dgsam + SMA", others than "dgsam"
   std::vector<int> test_envs;  ///< by index; DomainBed's cross-validation has runs with two
   Trial trial;
   Hparams hparams;
@@ -49,7 +51,7 @@ struct CollectedRun {
 /// One line of a results.jsonl, or the average of a run's weights, of which its summary.json tells.
 struct ResultRecord {
   std::size_t run = 0;    ///< index into Collection::runs
-  bool averaged = false;  ///< by --swad on; `step` is the last one averaged
+  bool averaged = false;  ///< by --swad on or --average moving; `step` is the last one averaged
   std::int64_t step = 0;
   std::vector<double> in,
       out;  ///< accuracies in 0..1 by domain, as many as the record has; kMissing: not evaluated
@@ -73,8 +75,9 @@ struct CollectOptions {
   bool costs = true;        ///< read what runs took
 };
 
-/// Reads every results.jsonl in or below `folders`. Throws Error when a folder does not exist or when there is none.
-Collection collect(const std::vector<std::filesystem::path>& folders, const CollectOptions& options = {});
+/// Reads every results.jsonl in or below `paths`, and where there is none every log of SWAD's; a path may also be such
+/// a log. Throws Error when a path does not exist or is neither.
+Collection collect(const std::vector<std::filesystem::path>& paths, const CollectOptions& options = {});
 
 /// Records with one unseen domain in common.
 struct ResultGroup {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -9,6 +10,7 @@
 
 #include "engine/core/check.h"
 #include "tools/lab/collect/collect.h"
+#include "tools/lab/collect/swad_log.h"
 
 namespace dgsam {
 
@@ -19,6 +21,8 @@ using Json = nlohmann::json;
 using Kind = CollectProblem::Kind;
 
 constexpr const char* kResults = "results.jsonl";
+constexpr const char* kMovingSuffix = " + SMA";
+constexpr const char* kSwadLog = "log.txt";  // beside it, where SWAD's repository wrote it
 
 /// Python writes NaN, Infinity and -Infinity, which are not JSON: they become null.
 std::string without_python_numbers(const std::string& text) {
@@ -65,18 +69,16 @@ T field(const Json& object, const std::string& key) {
   }
 }
 
-/// Accuracies of every domain of which a record says anything.
-void read_accuracies(const Json& line, ResultRecord& record) {
+/// Accuracies of every domain of which a record says anything. Their keys are "env0_in" and so on with a suffix.
+void read_accuracies(const Json& line, const std::string& suffix, ResultRecord& record) {
   for (int domain = 0;; ++domain) {
     const std::string key = "env" + std::to_string(domain);
-    const std::string in = key + "_in_acc", out = key + "_out_acc";
+    const std::string in = key + "_in" + suffix, out = key + "_out" + suffix;
     if (!line.contains(in) && !line.contains(out)) return;
     record.in.push_back(number(line, in));
     record.out.push_back(number(line, out));
   }
 }
-
-constexpr const char* kSwadSuffix = " + SWAD";
 
 /// Arguments that say which run this is of one choice of hyperparameters, or where it ran.
 const std::set<std::string> kNotHparams{"dataset",    "data_dir", "test_env",         "algorithm",     "trial_seed",
@@ -107,6 +109,7 @@ class FolderReader {
     if (!done_ && used > 0) report_unfinished();
     if (!done_ && !domainbed_ && !options_.unfinished) return;
     read_averages(records);
+    read_swad_log_averages(records);
     for (CollectedRun& run : runs_) {
       if (options_.costs) read_cost(run, records);
     }
@@ -139,7 +142,9 @@ class FolderReader {
     run.dataset = field<std::string>(args, "dataset");
     run.algorithm = field<std::string>(args, "algorithm");
     run.trial.trial_seed = field<std::int64_t>(args, "trial_seed");
-    if (domainbed_) {
+    if (args.contains("real_test_envs")) {
+      read_swad_args(line, args, run);
+    } else if (domainbed_) {
       run.test_envs = field<std::vector<int>>(args, "test_envs");
       run.hparams.seed = field<std::int64_t>(args, "hparams_seed");
     } else {
@@ -147,10 +152,22 @@ class FolderReader {
     }
     ResultRecord record;
     record.step = field<std::int64_t>(line, "step");
-    read_accuracies(line, record);
+    read_accuracies(line, run.swad_fork ? "" : "_acc", record);
     check(run, record, line);
     record.run = place_of(run);
     return record;
+  }
+
+  /// A file of SWAD's repository has the runs of all unseen domains.
+  void read_swad_args(const Json& line, const Json& args, CollectedRun& run) {
+    run.swad_fork = done_ = true;  // it leaves no mark of its end
+    run.done = true;
+    run.test_envs = field<std::vector<int>>(args, "real_test_envs");
+    run.trial.seed = field<std::int64_t>(args, "seed");
+    const Json hparams = field<Json>(line, "hparams");
+    const Json averages = hparams.is_object() ? hparams.value("swad", Json(false)) : Json(false);
+    if (averages != Json(false) && averages != Json("False")) run.algorithm += kSwadSuffix;
+    run.hparams.values = swad_hparams(hparams);
   }
 
   void read_our_args(const Json& args, CollectedRun& run) {
@@ -169,6 +186,7 @@ class FolderReader {
       malformed("leaves out \"" + env + "\", which is none of the domains in config.json");
     }
     if (args.contains("swad") && args["swad"] == true) run.algorithm += kSwadSuffix;
+    if (args.contains("average") && args["average"] == "moving") run.algorithm += kMovingSuffix;
     Json values = args;
     for (const std::string& key : kNotHparams) values.erase(key);
     run.hparams.values = values.dump();
@@ -177,17 +195,19 @@ class FolderReader {
   /// A record of the averaged weights of every run that has them.
   void read_averages(std::vector<ResultRecord>& records) {
     for (std::size_t run = 0; run < runs_.size(); ++run) {
-      if (domainbed_ || !done_ || !runs_[run].algorithm.ends_with(kSwadSuffix)) continue;
+      const bool swad = runs_[run].algorithm.ends_with(kSwadSuffix);
+      if (domainbed_ || !done_ || !(swad || runs_[run].algorithm.ends_with(kMovingSuffix))) continue;
       try {
-        const Json swad = field<Json>(field<Json>(read_object(folder_ / "summary.json"), "selection"), "swad");
-        const Json accuracies = field<Json>(swad, "accuracies");
+        const Json selection = field<Json>(read_object(folder_ / "summary.json"), "selection");
+        const Json average = field<Json>(selection, swad ? "swad" : "moving");
+        const Json accuracies = field<Json>(average, "accuracies");
         ResultRecord record;
         record.run = run;
         record.averaged = true;
-        record.step = field<std::int64_t>(swad, "step");
+        record.step = field<std::int64_t>(average, "step");
         Json line = Json::object();
         for (const auto& [split, accuracy] : accuracies.items()) line[split + "_acc"] = accuracy;
-        read_accuracies(line, record);
+        read_accuracies(line, "_acc", record);
         check(runs_[run], record, line);
         records.push_back(std::move(record));
       } catch (const Error& error) {
@@ -196,10 +216,31 @@ class FolderReader {
     }
   }
 
+  /// The log beside SWAD's records has what they lack: the averaged weights, and the domains' names.
+  void read_swad_log_averages(std::vector<ResultRecord>& records) {
+    const bool swad_fork = std::any_of(runs_.begin(), runs_.end(), [](const auto& run) { return run.swad_fork; });
+    if (!swad_fork || !fs::exists(folder_ / kSwadLog)) return;
+    Collection log = read_swad_log(folder_ / kSwadLog);
+    for (CollectedRun& run : runs_) {
+      for (const CollectedRun& logged : log.runs) {
+        if (logged.test_envs == run.test_envs) run.domains = logged.domains;
+      }
+    }
+    for (ResultRecord& record : log.records) {
+      const CollectedRun& logged = log.runs[record.run];
+      const auto run = std::find_if(runs_.begin(), runs_.end(), [&](const CollectedRun& one) {
+        return one.algorithm == logged.algorithm && one.test_envs == logged.test_envs;
+      });
+      if (!record.averaged || run == runs_.end()) continue;
+      record.run = static_cast<std::size_t>(run - runs_.begin());
+      records.push_back(std::move(record));
+    }
+  }
+
   void check(const CollectedRun& run, const ResultRecord& record, const Json& line) const {
     if (run.test_envs.empty()) malformed("leaves no domain out");
     for (const int env : run.test_envs) {
-      const std::string in = "env" + std::to_string(env) + "_in_acc";
+      const std::string in = "env" + std::to_string(env) + (run.swad_fork ? "_in" : "_in_acc");
       if (env < 0 || static_cast<std::size_t>(env) >= record.in.size() || !line.contains(in)) {
         malformed("has no \"" + in + "\", the accuracy on the unseen domain");
       }
@@ -248,7 +289,8 @@ class FolderReader {
   std::vector<CollectedRun> runs_;
 };
 
-/// Folders with results, in or below `folder`, by name. `without` gets the folders of runs that have none.
+/// Folders with results and logs of SWAD's elsewhere, in or below `folder`, by name. `without` gets the folders of runs
+/// that have none.
 void find_runs(const fs::path& folder, std::vector<fs::path>& found, std::vector<fs::path>& without) {
   if (fs::exists(folder / kResults)) {
     found.push_back(folder);
@@ -256,11 +298,14 @@ void find_runs(const fs::path& folder, std::vector<fs::path>& found, std::vector
   }
   std::vector<fs::path> inside;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_directory() && !entry.is_symlink()) inside.push_back(entry.path());
+    const fs::path& path = entry.path();
+    const bool may_be_log = path.extension() == ".log" || path.filename() == kSwadLog;
+    if (entry.is_symlink()) continue;
+    if (entry.is_directory() || (may_be_log && is_swad_log(path))) inside.push_back(path);
   }
   std::sort(inside.begin(), inside.end());
   const std::size_t before = found.size() + without.size();
-  for (const fs::path& path : inside) find_runs(path, found, without);
+  for (const fs::path& path : inside) fs::is_directory(path) ? find_runs(path, found, without) : found.push_back(path);
   const bool begun = fs::exists(folder / "config.json") || fs::exists(folder / "job.json") ||
                      fs::exists(folder / "out.txt");  // the last one is DomainBed's
   if (begun && found.size() + without.size() == before) without.push_back(folder);
@@ -271,7 +316,7 @@ void tell_trials_apart(Collection& collection) {
   std::map<std::string, bool> seeds_are_trials;  // by data set
   std::map<std::tuple<std::string, std::string, std::vector<int>, std::int64_t, Hparams>, std::int64_t> seed_of;
   for (const CollectedRun& run : collection.runs) {
-    if (run.domainbed) continue;
+    if (run.domainbed && !run.swad_fork) continue;
     const auto [place, is_new] = seed_of.try_emplace(
         {run.dataset, run.algorithm, run.test_envs, run.trial.trial_seed, run.hparams}, run.trial.seed);
     if (!is_new && place->second != run.trial.seed) seeds_are_trials[run.dataset] = true;
@@ -281,11 +326,11 @@ void tell_trials_apart(Collection& collection) {
   }
 }
 
-/// Two of our runs that should be one: a selection would see both.
+/// Two runs, of ours or of SWAD's, that should be one: a selection would see both.
 void find_twins(Collection& collection) {
   std::map<std::tuple<std::string, std::string, std::vector<int>, Trial, Hparams>, fs::path> first;
   for (const CollectedRun& run : collection.runs) {
-    if (run.domainbed) continue;
+    if (run.domainbed && !run.swad_fork) continue;
     const auto [place, is_new] =
         first.try_emplace({run.dataset, run.algorithm, run.test_envs, run.trial, run.hparams}, run.folder);
     if (is_new) continue;
@@ -294,19 +339,40 @@ void find_twins(Collection& collection) {
   }
 }
 
+/// Behind what is there.
+void append(Collection more, Collection& collection) {
+  for (ResultRecord& record : more.records) {
+    record.run += collection.runs.size();
+    collection.records.push_back(std::move(record));
+  }
+  std::move(more.runs.begin(), more.runs.end(), std::back_inserter(collection.runs));
+  std::move(more.problems.begin(), more.problems.end(), std::back_inserter(collection.problems));
+}
+
 }  // namespace
 
-Collection collect(const std::vector<fs::path>& folders, const CollectOptions& options) {
+Collection collect(const std::vector<fs::path>& paths, const CollectOptions& options) {
   std::vector<fs::path> found, without;
-  for (const fs::path& folder : folders) {
-    require(fs::is_directory(folder), folder.string(), " is not a folder: collect takes folders of runs or sweeps");
-    find_runs(folder, found, without);
+  for (const fs::path& path : paths) {
+    if (is_swad_log(path)) {
+      found.push_back(path);
+      continue;
+    }
+    require(fs::is_directory(path), path.string(),
+            " is not a folder: collect takes folders of runs or sweeps, and logs of SWAD's train_all.py");
+    find_runs(path, found, without);
   }
   Collection collection;
   for (const fs::path& path : without) {
     collection.problems.push_back({Kind::without_results, path.string() + " has no result yet"});
   }
-  for (const fs::path& path : found) FolderReader(path, options, collection).read();
+  for (const fs::path& path : found) {
+    if (fs::is_directory(path)) {
+      FolderReader(path, options, collection).read();
+    } else {
+      append(read_swad_log(path), collection);
+    }
+  }
   tell_trials_apart(collection);
   find_twins(collection);
   return collection;

@@ -39,7 +39,8 @@ std::vector<std::pair<std::string, std::string>> pairs_of(const CollectFlags& op
 }
 
 std::vector<ResultTable> tables_of(const CollectFlags& options, const Collection& collection) {
-  const bool only_domainbed = !any_run(collection, [](const CollectedRun& run) { return !run.domainbed; });
+  const bool only_domainbed =
+      !any_run(collection, [](const CollectedRun& run) { return !run.domainbed || run.swad_fork; });
   const bool pairs_left_out = any_run(collection, [](const CollectedRun& run) { return run.test_envs.size() == 2; });
   std::vector<std::string> parts = options.parts;
   if (parts.empty()) parts = only_domainbed ? std::vector<std::string>{"selection"} : kParts;
@@ -71,7 +72,9 @@ void add_collect_command(CLI::App& app) {
   command->footer(
       "Reads runs of `dgsam-run train`, sweeps, and folders that DomainBed wrote. Of the last it prints what "
       "DomainBed's "
-      "own\ncollect_results prints. What cannot be used is counted and named on standard error.\n\n"
+      "own\ncollect_results prints. Records (results.jsonl) and logs of SWAD's train_all.py and its forks are read, "
+      "too: their\nrows oracle, iid, last and swad stand in the table of --parts swad. What cannot be used is counted "
+      "and named on standard error.\n\n"
       "Accuracies are those on the unseen domain's in-split (80 %), in %, mean over trials +/- standard error\n"
       "(population standard deviation / sqrt(trials), DomainBed's formula). A trial is a --trial-seed; where runs "
       "differ "
@@ -81,7 +84,8 @@ void add_collect_command(CLI::App& app) {
       "Example:\n"
       "  dgsam-run collect sweeps/pacs --compare sam dgsam --compare dgsam \"dgsam + SWAD\"");
   const auto options = std::make_shared<CollectFlags>();
-  command->add_option("folders", options->folders, "Folders of runs; those below them are found")->required();
+  command->add_option("folders", options->folders, "Folders of runs; those below them are found. Or logs of SWAD's")
+      ->required();
   command->add_option("--format", options->format, "text, markdown, latex, json or csv")
       ->transform(CLI::CheckedTransformer(table_formats()).description(""))
       ->default_str("text");
