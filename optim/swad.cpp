@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/core/check.h"
+#include "optim/moving_average.h"
 
 namespace dgsam {
 namespace {
@@ -11,11 +12,6 @@ namespace {
 bool has_smaller_loss(const SwadState::Segment& a, const SwadState::Segment& b) { return a.loss < b.loss; }
 
 }  // namespace
-
-void add_to_mean(Backend& backend, const FlatVector& vector, std::int64_t count, FlatVector& mean) {
-  const double weight = 1 / static_cast<double>(count + 1);
-  backend.axpby(weight, vector.all(), 1 - weight, mean.all());
-}
 
 Swad::Swad(Backend& backend, const FlatVector& theta, double tolerance_ratio)
     : backend_(&backend),

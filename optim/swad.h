@@ -33,9 +33,6 @@ struct SwadState {
   std::int64_t first_step = 0, last_step = 0;  ///< of the average
 };
 
-/// mean <- the mean of count + 1 vectors, when it was that of `count`. What it held before the first one is gone.
-void add_to_mean(Backend& backend, const FlatVector& vector, std::int64_t count, FlatVector& mean);
-
 class Swad {
  public:
   static constexpr int kConverge = 3;   ///< segments that tell convergence

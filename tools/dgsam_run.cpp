@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   dgsam::add_predict_command(app);
   dgsam::add_sharpness_command(app);
   dgsam::add_data_command(app);
+  dgsam::add_average_command(app);
   dgsam::add_weights_command(app);
   dgsam::add_gradcheck_command(app);
   dgsam::add_info_command(app);

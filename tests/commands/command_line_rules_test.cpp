@@ -36,7 +36,7 @@ TEST_CASE("what is wrong with a command line is told in one line with flag, valu
   CHECK(line_for({"trian"}) == "trian: no such subcommand; see dgsam-run --help");
   CHECK(line_for({"train"}) == "--out is required; see dgsam-run train --help");
   CHECK(line_for({"train", "--out", "x", "--algorithm", "sgdsam"}) ==
-        "--algorithm: sgdsam not in {erm,sam,gsam,sagm,dgsam}; see dgsam-run train --help");
+        "--algorithm: sgdsam not in {erm,sam,gsam,sagm,disam,gga-l,dgsam}; see dgsam-run train --help");
   CHECK(line_for({"train", "--out", "x", "--dgsam-scale", "max"}) ==
         "--dgsam-scale: max not in {sum,mean}; see dgsam-run train --help");
   CHECK(line_for({"train", "--out", "x", "--steps", "many"}) ==

@@ -78,7 +78,7 @@ TEST_CASE("completions offer every flag, command and value, and no hidden one") 
         }
       }
     }
-    CHECK(script->find("erm sam gsam sagm dgsam") != std::string::npos);
+    CHECK(script->find("erm sam gsam sagm disam gga-l dgsam") != std::string::npos);
     CHECK(script->find("terra-incognita") != std::string::npos);
   }
   CHECK(bash.find("/manual") == std::string::npos);

@@ -49,6 +49,8 @@ TEST_CASE("two runs of ERM write the same bits, and another seed writes others")
 TEST_CASE("two runs of SAM write the same bits, and another seed writes others") { check_repeats("sam"); }
 TEST_CASE("two runs of GSAM write the same bits, and another seed writes others") { check_repeats("gsam"); }
 TEST_CASE("two runs of SAGM write the same bits, and another seed writes others") { check_repeats("sagm"); }
+TEST_CASE("two runs of DISAM write the same bits, and another seed writes others") { check_repeats("disam"); }
+TEST_CASE("two runs of GGA-L write the same bits, and another seed writes others") { check_repeats("gga-l"); }
 TEST_CASE("two runs of DGSAM write the same bits, and another seed writes others") { check_repeats("dgsam"); }
 
 TEST_CASE("metrics.jsonl has a line per step with every pass's loss under the method's names") {
@@ -69,6 +71,15 @@ TEST_CASE("metrics.jsonl has a line per step with every pass's loss under the me
     const auto lines = lines_of(folder.path(std::string(algorithm) + "/metrics.jsonl"));
     CHECK(lines[0]["loss"] == erm[0]["loss"]);
     CHECK(lines[0]["perturbed_loss"].get<double>() > lines[0]["loss"].get<double>());
+  }
+  for (const char* algorithm : {"disam", "gga-l"}) {  // the same point, one domain after the other
+    Trainer(folder.config(algorithm, algorithm)).run();
+    const auto lines = lines_of(folder.path(std::string(algorithm) + "/metrics.jsonl"));
+    CHECK(lines[0]["loss"].get<double>() == doctest::Approx(erm[0]["loss"].get<double>()).epsilon(1e-6));
+    CHECK(lines[0]["losses"].size() == 2);
+    CHECK(lines[0]["domains"] == std::vector{0, 2});
+    CHECK(lines[0].contains("perturbed_loss") == (std::string(algorithm) == "disam"));
+    CHECK(lines[0]["grad_norms"].size() == (lines[0].contains("perturbed_loss") ? 3 : 2));
   }
   const auto dgsam = lines_of(folder.path("dgsam/metrics.jsonl"));
   REQUIRE(dgsam[0]["losses"].size() == 3);  // S + 1 for two sources

@@ -73,7 +73,7 @@ class StepBench {
             *device_, BenchBackend::Options{.images_stay = options.images_stay, .side_stream = options.side_stream})) {
     const TrainConfig& config = config_;
     // Batch statistics of a mean over domains are those of all their images together; else one domain at a time.
-    const bool together = !config.freeze_bn && config.algorithm != "dgsam";
+    const bool together = !config.freeze_bn && !takes_single_domains(config.algorithm);
     NetworkOptions network_options;
     network_options.batch = together ? domains_ * batch_ : batch_;
     network_options.image_size = config.image_size;

@@ -8,6 +8,7 @@ namespace dgsam {
 void add_train_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_predict_command(CLI::App& app);
+void add_average_command(CLI::App& app);
 void add_sharpness_command(CLI::App& app);
 void add_data_command(CLI::App& app);
 void add_data_check_commands(CLI::App& data);

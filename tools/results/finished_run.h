@@ -33,7 +33,7 @@ struct FinishedRun {
   std::filesystem::path folder;
   std::string label;      // of its method, which the runs of one method share: "ERM", "SAM, rho 0.1", "DGSAM + SWAD"
   std::string algorithm;  // "erm", "sam", "dgsam"
-  bool swad = false;
+  std::string average;    // of weights, that its results are of: "", "SWAD" or "SMA"
   Trial trial;
   std::vector<std::string> domains;
   int unseen = -1;  // index of the domain left out, -1 when all were trained on
@@ -51,7 +51,7 @@ struct FinishedRun {
   double flops = kMissing;             // of the forward and backward passes of training
   double peak_mb = kMissing;
 
-  AnalysisRecords analysis;  // of last.safetensors, with --swad on of swad.safetensors
+  AnalysisRecords analysis;  // of last.safetensors, or of the averaged weights
 
   std::string command;                                                  // the `dgsam-run train` that it came from
   std::vector<std::pair<std::string, std::string>> settings, versions;  // of config.json, in its order

@@ -16,10 +16,11 @@ namespace {
 namespace fs = std::filesystem;
 using Values = std::map<std::string, std::string>;  // of settings by name
 
-/// Values that say which run of a method this is, or where it ran; --swad has words of its own.
-const std::set<std::string> kNotOfMethod{
-    "dataset", "data_dir", "test_env",   "algorithm", "trial_seed",       "seed",      "cache", "cache_gb", "threads",
-    "onednn",  "device",   "save_every", "swad",      "sharpness_images", "eval_mode", "oracle"};
+/// Values that say which run of a method this is, or where it ran; --swad and --average have words of their own.
+const std::set<std::string> kNotOfMethod{"dataset",   "data_dir",   "test_env", "algorithm", "trial_seed",
+                                         "seed",      "cache",      "cache_gb", "threads",   "onednn",
+                                         "device",    "save_every", "swad",     "average",   "sharpness_images",
+                                         "eval_mode", "oracle"};
 
 /// The settings of train that decide what the method is. Others in config.json follow from them or from the data.
 Values method_settings(const FinishedRun& run) {
@@ -32,8 +33,7 @@ Values method_settings(const FinishedRun& run) {
 }
 
 int rank_of(const std::string& algorithm) {
-  constexpr std::array kKnown{"erm", "sam", "gsam", "sagm", "dgsam"};
-  return static_cast<int>(std::find(kKnown.begin(), kKnown.end(), algorithm) - kKnown.begin());
+  return static_cast<int>(std::find(kMethods.begin(), kMethods.end(), algorithm) - kMethods.begin());
 }
 
 /// "dgsam_gradients" of DGSAM is "gradients".
@@ -55,7 +55,7 @@ void set_labels(std::vector<FinishedRun>& runs) {
     for (const auto& [name, value] : method_settings(run)) {
       if (values[run.algorithm][name].size() > 1) run.label += ", " + short_name(name, run.algorithm) + " " + value;
     }
-    if (run.swad) run.label += " + SWAD";
+    if (!run.average.empty()) run.label += " + " + run.average;
   }
 }
 
@@ -95,7 +95,7 @@ void name_methods(std::vector<FinishedRun>& runs) {
   const auto key = [&](const FinishedRun& run) {
     // A run that leaves nothing out comes last.
     const auto unseen = static_cast<unsigned>(run.unseen);
-    return std::tuple(rank_of(run.algorithm), run.swad, first.at(run.label), unseen, run.trial);
+    return std::tuple(rank_of(run.algorithm), run.average, first.at(run.label), unseen, run.trial);
   };
   std::stable_sort(runs.begin(), runs.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
 }

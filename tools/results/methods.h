@@ -9,7 +9,7 @@ namespace dgsam {
 
 /// Sets label and trial of every run and sorts them: methods in the order ERM, SAM and its kin, DGSAM, others; a
 /// method's runs by unseen domain and trial. A label is the algorithm in capitals, the settings in which the runs of
-/// that algorithm differ, and "+ SWAD".
+/// that algorithm differ, and "+ SWAD" or "+ SMA".
 void name_methods(std::vector<FinishedRun>& runs);
 
 /// Label without the algorithm: what two algorithms must share to be compared.

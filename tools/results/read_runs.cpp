@@ -65,6 +65,12 @@ Json part_of(const Json& object, const char* key, const std::string& where) {
   return value;
 }
 
+/// Without .safetensors: the weights that a run's results are of, and their name in summary.json.
+const char* file_of_average(const std::string& average) {
+  if (average == "SWAD") return "swad";
+  return average == "SMA" ? "moving" : "last";
+}
+
 void read_summary(const fs::path& path, FinishedRun& run) {
   const std::string where = path.string();
   const Json summary = read_object(path);
@@ -79,9 +85,11 @@ void read_summary(const fs::path& path, FinishedRun& run) {
   run.domain_gradients = number_of(summary, "domain_gradients", where);
   run.flops = number_of(summary, "flops", where);
   run.peak_mb = number_of(summary, "peak_rss_mb", where);
-  if (run.swad) {
-    const Json averaged = part_of(part_of(summary, "selection", where), "swad", where);
-    require(!averaged.empty(), where, " has no \"swad\" in its \"selection\", but config.json says --swad on");
+  if (!run.average.empty()) {
+    const char* const name = file_of_average(run.average);
+    const Json averaged = part_of(part_of(summary, "selection", where), name, where);
+    require(!averaged.empty(), where, " has no \"", name, "\" in its \"selection\", but config.json says ",
+            run.average == "SWAD" ? "--swad on" : "--average moving");
     run.final_accuracy = accuracy_of(part_of(averaged, "accuracies", where), run.domains.size(), "", where);
   } else {
     run.final_accuracy = accuracy_of(part_of(summary, "accuracy", where), run.domains.size(), "", where);
@@ -113,7 +121,8 @@ FinishedRun read_run(const fs::path& directory) {
   const std::string where = (directory / "config.json").string();
   read_settings(config, "", run);
   run.command = train_command(config, directory, where);
-  run.swad = config.value("swad", Json()) == Json(true);
+  if (config.value("swad", Json()) == Json(true)) run.average = "SWAD";
+  if (config.value("average", Json()) == Json("moving")) run.average = "SMA";
   run.trial = {whole_number_of(config, "trial_seed", where, 0), whole_number_of(config, "seed", where, 0)};
   read_summary(directory / "summary.json", run);
   for_each_line(directory / "metrics.jsonl", [&](const Json& line, const std::string& here) {
@@ -123,7 +132,7 @@ FinishedRun read_run(const fs::path& directory) {
   for_each_line(directory / "results.jsonl", [&](const Json& line, const std::string& here) {
     run.evaluations.push_back({step_of(line, here), accuracy_of(line, run.domains.size(), "_acc", here)});
   });
-  run.analysis = read_analysis(directory, run.swad ? "swad" : "last");
+  run.analysis = read_analysis(directory, file_of_average(run.average));
   return run;
 }
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "optim/swad.h"
+#include "optim/moving_average.h"
 #include "tools/terminal/progress.h"
 
 namespace dgsam {

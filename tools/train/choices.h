@@ -20,6 +20,8 @@ enum class Protocol : std::uint8_t { swad, domainbed_2020 };
 enum class OrderOfDomains : std::uint8_t { random, fixed };
 /// Which splits an evaluation looks at: all but the sources' training splits, or every one.
 enum class EvalMode : std::uint8_t { fast, all };
+/// Of the weights of a run: none, or the mean of those after every step from some step on.
+enum class WeightAveraging : std::uint8_t { none, moving };
 /// Which evaluation test-domain validation takes.
 enum class Oracle : std::uint8_t { best, last };
 /// tf32 is a way to compute with f32 tensors.
@@ -58,6 +60,10 @@ struct Words<DgsamScale> {
 template <>
 struct Words<EvalMode> {
   static constexpr std::array kWords{"fast", "all"};
+};
+template <>
+struct Words<WeightAveraging> {
+  static constexpr std::array kWords{"none", "moving"};
 };
 template <>
 struct Words<Oracle> {

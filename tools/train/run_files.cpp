@@ -20,9 +20,9 @@ namespace {
 
 constexpr const char* kLock = "lock";
 constexpr std::array kOurs = {
-    "config.json",      "metrics.jsonl",    "timing.jsonl",     "results.jsonl", "summary.json",
-    "last.safetensors", "best.safetensors", "swad.safetensors", "program.txt",   "done",
-    kStateFile,         kPreviousStateFile, kNewStateFile};
+    "config.json",      "metrics.jsonl",    "timing.jsonl",       "results.jsonl", "summary.json", "last.safetensors",
+    "best.safetensors", "swad.safetensors", "moving.safetensors", "program.txt",   "done",         kStateFile,
+    kPreviousStateFile, kNewStateFile};
 
 /// A file of a run, or what a process that was killed has left of writing one.
 bool is_ours(const std::string& name) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "models/parameters.h"
 #include "tools/profile/peaks.h"
@@ -125,6 +126,7 @@ Json RunOutcome::summary() {
   const RunData& data = setup_.data;
   Json selection = json_of(progress_.selection);
   if (setup_.swad) selection["swad"] = finish_swad();
+  if (setup_.moving) selection["moving"] = finish_moving();
   const std::int64_t gradients = progress_.steps * setup_.method->domain_gradients();
   const double program_runs = static_cast<double>(gradients) / setup_.domains_per_program();
   Json summary{{"algorithm", config.algorithm},
@@ -135,30 +137,43 @@ Json RunOutcome::summary() {
                {"domain_gradients", gradients},
                {"flops", program_runs * setup_.program().flops()},
                {"accuracy", json_of(progress_.accuracy)}};
-  if (data.test_env != kNoTestEnv || setup_.swad) summary["selection"] = std::move(selection);
+  if (data.test_env != kNoTestEnv || setup_.swad || setup_.moving) summary["selection"] = std::move(selection);
   summary["peak_rss_mb"] = peak_memory_mb();
   if (config.sharpness_images > 0) add_sharpness(summary);
   return summary;
 }
 
+Json RunOutcome::finish_average(const std::string& name, std::int64_t step, const FlatVector& average) {
+  const FlatVector estimated = statistics_of(average);
+  const FlatVector& statistics = estimated.data() ? estimated : setup_.statistics;
+  save(name + ".safetensors", step, average, statistics);
+  const std::vector<SplitScore> scores = evaluate_splits(setup_, average, statistics, step, [] {});
+  const std::optional<double> unseen = accuracy_of(scores, {setup_.data.test_env, true});
+  return {
+      {"step", step}, {"accuracy", unseen ? Json(*unseen) : Json()}, {"accuracies", json_of(accuracies_of(scores))}};
+}
+
 Json RunOutcome::finish_swad() {
   const FlatVector& average = setup_.swad->finish();
   const SwadState& state = setup_.swad->state();
-  const FlatVector estimated = swad_statistics(average);
-  const FlatVector& statistics = estimated.data() ? estimated : setup_.statistics;
-  save("swad.safetensors", state.last_step, average, statistics);
-  const std::vector<SplitScore> scores = evaluate_splits(setup_, average, statistics, state.last_step, [] {});
-  const std::optional<double> unseen = accuracy_of(scores, {setup_.data.test_env, true});
-  return {{"step", state.last_step},
-          {"accuracy", unseen ? Json(*unseen) : Json()},
-          {"first_step", state.first_step},
-          {"segments", state.averaged},
-          {"converged", state.threshold.has_value()},
-          {"valley_ended", state.dead},
-          {"accuracies", json_of(accuracies_of(scores))}};
+  Json entry = finish_average("swad", state.last_step, average);
+  const Json accuracies = std::exchange(entry["accuracies"], Json());
+  entry.erase("accuracies");
+  entry["first_step"] = state.first_step;
+  entry["segments"] = state.averaged;
+  entry["converged"] = state.threshold.has_value();
+  entry["valley_ended"] = state.dead;
+  entry["accuracies"] = accuracies;
+  return entry;
 }
 
-FlatVector RunOutcome::swad_statistics(const FlatVector& average) {
+Json RunOutcome::finish_moving() {
+  Json entry = finish_average("moving", progress_.steps - 1, setup_.moving->vector());
+  entry["first_step"] = setup_.moving->from();
+  return entry;
+}
+
+FlatVector RunOutcome::statistics_of(const FlatVector& average) {
   // Those of training belong to the last weights, and frozen ones to all.
   if (!setup_.has_batch_statistics()) return {};
   const int domains = setup_.data.source_count();

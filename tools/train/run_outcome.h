@@ -33,10 +33,12 @@ class RunOutcome {
   void select(std::int64_t step, const std::vector<SplitScore>& scores, const std::optional<Validation>& validation);
 
   nlohmann::ordered_json summary();
-  /// swad.safetensors, the averaged weights, and their entry among the selections of summary.json.
+  /// `name`.safetensors, averaged weights whose last step is `step`, and their entry among summary.json's selections.
+  nlohmann::ordered_json finish_average(const std::string& name, std::int64_t step, const FlatVector& average);
   nlohmann::ordered_json finish_swad();
+  nlohmann::ordered_json finish_moving();
   /// The buffers that go with the averaged weights, where training's do not; else no vector.
-  FlatVector swad_statistics(const FlatVector& average);
+  FlatVector statistics_of(const FlatVector& average);
   void add_sharpness(nlohmann::ordered_json& summary);
 
   void save(const std::string& name, std::int64_t step) const { save(name, step, setup_.theta, setup_.statistics); }

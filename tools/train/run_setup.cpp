@@ -22,7 +22,7 @@ RunSetup::RunSetup(const TrainConfig& configuration)
       arena_(std::make_shared<Arena>(backend)),
       // With batch statistics, a mean over domains normalises over all their images together (DomainBed concatenates
       // them). With frozen ones it is the mean of S small passes, which need a fraction of the memory.
-      domains_together_(!config.freeze_bn && config.algorithm != "dgsam" && data.source_count() > 1) {
+      domains_together_(!config.freeze_bn && !takes_single_domains(config.algorithm) && data.source_count() > 1) {
   const std::size_t free_at_first = backend.free_bytes();
   build_networks();
   build_method();
@@ -58,6 +58,8 @@ void RunSetup::build_method() {
   method = make_method(backend, *optimizer, theta, domains, method_options(config, domains));
   method->set_recording(config.recording && !config.profile);
   if (config.swad) swad = std::make_unique<Swad>(backend, theta, config.swad_tolerance);
+  if (config.average == WeightAveraging::moving)
+    moving = std::make_unique<MovingAverage>(backend, theta, config.average_from);
 }
 
 void RunSetup::check_memory(std::size_t free_at_first) const {

@@ -9,6 +9,7 @@
 #include "models/network.h"
 #include "models/network_gradient.h"
 #include "optim/method.h"
+#include "optim/moving_average.h"
 #include "optim/swad.h"
 #include "tools/batches/batches.h"
 #include "tools/train/evaluation.h"
@@ -36,7 +37,8 @@ class RunSetup {
   std::unique_ptr<NetworkGradient> gradient;
   std::unique_ptr<BaseOptimizer> optimizer;
   std::unique_ptr<Method> method;
-  std::unique_ptr<Swad> swad;  ///< with config.swad
+  std::unique_ptr<Swad> swad;             ///< with config.swad
+  std::unique_ptr<MovingAverage> moving;  ///< with config.average
   std::unique_ptr<Evaluator> evaluator;
   std::unique_ptr<RunImages> images;
 

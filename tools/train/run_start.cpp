@@ -97,6 +97,7 @@ std::vector<StateVector> state_vectors(RunSetup& setup) {
   if (setup.swad) {
     for (const Swad::NamedVector& named : setup.swad->vectors()) vectors.push_back({named.name, named.vector});
   }
+  if (setup.moving) vectors.push_back({"moving.average", &setup.moving->vector()});
   return vectors;
 }
 

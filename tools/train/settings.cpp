@@ -100,19 +100,26 @@ SettingGroup method_settings() {
       "Method",
       {{"algorithm",
         &TrainConfig::algorithm,
-        "erm: S gradients per step for S source domains; sam, gsam, sagm: 2S; dgsam: S+1",
-        {.words = {"erm", "sam", "gsam", "sagm", "dgsam"}}},
+        "erm, gga-l: S gradients per step for S source domains; sam, gsam, sagm, disam: 2S; dgsam: S+1",
+        {.words = {kMethods.begin(), kMethods.end()}}},
        {"optimizer", &OptimizerOptions::name, "Base optimizer", {.words = {"adam", "adamw", "sgd"}}},
        {"lr", &OptimizerOptions::learning_rate, "Learning rate, constant"},
        {"weight_decay", &OptimizerOptions::weight_decay,
         "Added to the gradient (adam, sgd) or decoupled (adamw); never part of an ascent"},
        {"momentum", &OptimizerOptions::momentum, "Of sgd"},
        {"nesterov", &OptimizerOptions::nesterov, "Of sgd", {.bare = true}},
-       {"rho", &TrainConfig::rho, "Length of the ascent step of sam, gsam and sagm, and of each of dgsam's"},
+       {"rho", &TrainConfig::rho, "Length of the ascent step of sam, gsam, sagm and disam, and of each of dgsam's"},
+       {"adaptive", &TrainConfig::adaptive,
+        "With sam or dgsam, measure --rho in units of each parameter's size, as ASAM does: larger ones fit "
+        "(davda54/sam: 2)"},
        {"gsam_alpha", &TrainConfig::gsam_alpha,
         "How much of the unperturbed gradient's part that is orthogonal to the perturbed one GSAM subtracts"},
        {"sagm_alpha", &TrainConfig::sagm_alpha,
         "SAGM's ascent step goes back by this much of the gradient (the authors: 1e-3; OfficeHome, DomainNet: 5e-4)"},
+       {"disam_lambda", &TrainConfig::disam_lambda,
+        "How much of the variance of the domains' losses DISAM's ascent leaves out of its climb"},
+       {"gga_gamma", &TrainConfig::gga_gamma,
+        "Noise in GGA-L's update: its standard deviation where the domains' gradients are orthogonal"},
        {"swad", &TrainConfig::swad,
         "on: with any algorithm, average the weights of every step while the validation loss lies in a valley "
         "(SWAD's\nLossValley); the run ends when the loss has left it, and swad.safetensors has the average"},
@@ -122,9 +129,16 @@ SettingGroup method_settings() {
         {.range = not_negative()}},
        {"swad_statistics",
         &TrainConfig::swad_statistics,
-        "With --swad on --freeze-bn off: training batches that batch norm's running statistics of the averaged "
-        "weights are\nestimated from, after the last step",
+        "With --freeze-bn off and --swad on or --average moving: training batches that batch norm's running statistics "
+        "of\nthe averaged weights are estimated from, after the last step",
         {.range = at_least(1)}},
+       {"average", &TrainConfig::average,
+        "moving: with any algorithm, average the weights of every step from --average-from on (SMA of EoA); "
+        "moving.safetensors has\nthe average at the end"},
+       {"average_from",
+        &TrainConfig::average_from,
+        "The first step whose weights count, from 0",
+        {.range = not_negative()}},
        {"domain_order", &TrainConfig::domain_order, "Order of DGSAM's ascent over the domains"},
        {"dgsam_gradients", &TrainConfig::dgsam_gradients,
         "Which gradients DGSAM descends with: all S+1; perturbed: without the first, taken at the unperturbed "
@@ -214,16 +228,20 @@ SettingGroup run_settings() {
 }
 
 /// What config.json and checkpoints record, in their order: what decides a run's result, and what says where it ran.
-constexpr std::array kRecorded{
-    "protocol",      "dataset",        "data_dir",        "test_env",     "algorithm",       "model",
-    "weights",       "steps",          "batch_size",      "lr",           "weight_decay",    "dropout",
-    "optimizer",     "momentum",       "nesterov",        "rho",          "gsam_alpha",      "sagm_alpha",
-    "swad",          "swad_tolerance", "swad_statistics", "domain_order", "dgsam_gradients", "dgsam_scale",
-    "freeze_bn",     "bn_running",     "trial_seed",      "seed",         "holdout",         "eval_every",
-    "eval_last",     "eval_mode",      "val_augment",     "oracle",       "image_size",      "channels",
-    "normalise",     "augment",        "sampler",         "cache",        "cache_gb",        "sharpness_images",
-    "sharpness_rho", "device",         "precision",       "conv_choice",  "threads",         "onednn",
-    "save_every",    "tensorboard"};
+constexpr std::array kRecorded{"protocol",    "dataset",      "data_dir",         "test_env",
+                               "algorithm",   "model",        "weights",          "steps",
+                               "batch_size",  "lr",           "weight_decay",     "dropout",
+                               "optimizer",   "momentum",     "nesterov",         "rho",
+                               "gsam_alpha",  "sagm_alpha",   "adaptive",         "disam_lambda",
+                               "gga_gamma",   "swad",         "swad_tolerance",   "swad_statistics",
+                               "average",     "average_from", "domain_order",     "dgsam_gradients",
+                               "dgsam_scale", "freeze_bn",    "bn_running",       "trial_seed",
+                               "seed",        "holdout",      "eval_every",       "eval_last",
+                               "eval_mode",   "val_augment",  "oracle",           "image_size",
+                               "channels",    "normalise",    "augment",          "sampler",
+                               "cache",       "cache_gb",     "sharpness_images", "sharpness_rho",
+                               "device",      "precision",    "conv_choice",      "threads",
+                               "onednn",      "save_every",   "tensorboard"};
 
 }  // namespace
 

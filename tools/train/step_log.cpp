@@ -40,19 +40,26 @@ void StepLog::write(const Pending& pending, const StepReport& report) {
 }
 
 nlohmann::ordered_json StepLog::line(std::int64_t step, const StepReport& report) const {
-  const std::vector<double>& losses = report.losses;
-  nlohmann::ordered_json line{{"step", step}};
-  if (setup_.method->name() == "dgsam") {
-    std::vector<int> domains;
-    for (const int position : report.domains) {
+  std::vector<double> of_mean, of_domain;
+  std::vector<int> domains;
+  for (std::size_t pass = 0; pass < report.losses.size(); ++pass) {
+    const int position = report.domains[pass];
+    if (position == StepReport::kMean) {
+      of_mean.push_back(report.losses[pass]);
+    } else {
+      of_domain.push_back(report.losses[pass]);
       domains.push_back(setup_.data.sources[static_cast<std::size_t>(position)]);
     }
-    line["loss"] = std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
-    line["losses"] = losses;
-    line["domains"] = domains;
+  }
+  nlohmann::ordered_json line{{"step", step}};
+  if (domains.empty()) {
+    line["loss"] = of_mean[0];
+    if (of_mean.size() == 2) line["perturbed_loss"] = of_mean[1];
   } else {
-    line["loss"] = losses[0];
-    if (losses.size() == 2) line["perturbed_loss"] = losses[1];
+    line["loss"] = std::accumulate(of_domain.begin(), of_domain.end(), 0.0) / static_cast<double>(of_domain.size());
+    if (!of_mean.empty()) line["perturbed_loss"] = of_mean[0];
+    line["losses"] = of_domain;
+    line["domains"] = domains;
   }
   line["grad_norms"] = report.norms;
   return line;

@@ -33,6 +33,10 @@ void resolve(TrainConfig& config) {
   }
   check_ranges(config);
   require(!config.swad || config.holdout > 0, "--swad on needs a validation loss: leave it a --holdout");
+  require(!config.swad || config.average == WeightAveraging::none,
+          "--swad on and --average moving are two averages of one run: give one of them");
+  require(config.average == WeightAveraging::none || config.average_from < config.steps, "--average-from ",
+          config.average_from, " leaves nothing to average: the run's last step is ", config.steps - 1);
   if (config.sharpness_rho == 0) config.sharpness_rho = config.rho;
 }
 
@@ -49,6 +53,10 @@ MethodOptions method_options(const TrainConfig& config, int domains) {
   options.rho = config.rho;
   options.gsam_alpha = config.gsam_alpha;
   options.sagm_alpha = config.sagm_alpha;
+  options.adaptive = config.adaptive;
+  options.disam_lambda = config.disam_lambda;
+  options.gga_gamma = config.gga_gamma;
+  options.seed = config.seed;
   options.gradients = config.dgsam_gradients;
   options.scale = config.dgsam_scale;
   const bool random = config.domain_order == OrderOfDomains::random;

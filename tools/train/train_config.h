@@ -43,9 +43,14 @@ struct TrainConfig {
   double rho = 0.05;
   double gsam_alpha = MethodOptions{}.gsam_alpha;
   double sagm_alpha = MethodOptions{}.sagm_alpha;
+  bool adaptive = false;
+  double disam_lambda = MethodOptions{}.disam_lambda;
+  double gga_gamma = MethodOptions{}.gga_gamma;
   bool swad = false;
   double swad_tolerance = 0.3;
-  int swad_statistics = 500;  ///< batches that batch norm's statistics of the average are estimated from
+  int swad_statistics = 500;  ///< batches that batch norm's statistics of an average are estimated from
+  WeightAveraging average = WeightAveraging::none;
+  std::int64_t average_from = 100;  ///< the first step whose weights count
   OrderOfDomains domain_order = OrderOfDomains::random;
   DgsamGradients dgsam_gradients = DgsamGradients::all;
   DgsamScale dgsam_scale = DgsamScale::sum;

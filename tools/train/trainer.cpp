@@ -83,6 +83,7 @@ void Trainer::take_step(TrainingBatches& batches) {
   setup_.gradient->stage(batches.next());
   setup_.method->step(step, setup_.theta, *setup_.gradient);
   if (setup_.swad) setup_.swad->average(setup_.theta);
+  if (setup_.moving) setup_.moving->add(step, setup_.theta);
   log_.add(step, start);
   progress_.steps = step + 1;
   progress_.evaluation_due = step % config.eval_every == 0 || (config.eval_last && step + 1 == config.steps);

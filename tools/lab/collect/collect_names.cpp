@@ -41,11 +41,11 @@ const std::vector<NamedDataset>& domainbed_datasets() {
 
 /// DomainBed's algorithms in the order of its tables (its algorithms.py), then this repository's.
 constexpr std::array kAlgorithms = {
-    "ERM",    "ERMPlusPlus", "Fish",     "IRM",      "GroupDRO",      "Mixup",       "MLDG", "CORAL",
-    "MMD",    "DANN",        "CDANN",    "MTL",      "SagNet",        "ARM",         "VREx", "RSC",
-    "SD",     "ANDMask",     "SANDMask", "IGA",      "SelfReg",       "Fishr",       "TRM",  "IB_ERM",
-    "IB_IRM", "CAD",         "CondCAD",  "Transfer", "CausIRL_CORAL", "CausIRL_MMD", "EQRM", "RDM",
-    "ADRMX",  "URM",         "erm",      "sam",      "gsam",          "sagm",        "dgsam"};
+    "ERM",      "ERMPlusPlus",   "Fish",        "IRM",    "GroupDRO", "Mixup",  "MLDG",   "CORAL", "MMD",
+    "DANN",     "CDANN",         "MTL",         "SagNet", "ARM",      "VREx",   "RSC",    "SD",    "ANDMask",
+    "SANDMask", "IGA",           "SelfReg",     "Fishr",  "TRM",      "IB_ERM", "IB_IRM", "CAD",   "CondCAD",
+    "Transfer", "CausIRL_CORAL", "CausIRL_MMD", "EQRM",   "RDM",      "ADRMX",  "URM",    "erm",   "sam",
+    "gsam",     "sagm",          "disam",       "gga-l",  "dgsam"};
 
 /// Sorted by place(name), then by name.
 template <class Place>

@@ -123,9 +123,10 @@ void add_ablate_command(CLI::App& app) {
       ->group(kGroup);
   command
       ->add_option("--baselines", options->settings.baselines,
-                   "Other algorithms by comma, at every --rho (erm has none): erm, sam, gsam, sagm; or none")
+                   "Other algorithms by comma, at every --rho (erm and gga-l have none): erm, sam, gsam, sagm, disam, "
+                   "gga-l; or none")
       ->delimiter(',')
-      ->check(CLI::IsMember({"none", "erm", "sam", "gsam", "sagm"}))
+      ->check(CLI::IsMember({"none", "erm", "sam", "gsam", "sagm", "disam", "gga-l"}))
       ->capture_default_str()
       ->group(kGroup);
   command

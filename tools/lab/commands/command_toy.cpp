@@ -52,9 +52,9 @@ void add_toy_command(CLI::App& app) {
       "Prints how many starts end in which, per method and rho; docs/toy.md explains what each method can see");
   const auto options = std::make_shared<ToyFlags>();
   ToyOptions& toy = options->toy;
-  command->add_option("--algorithms", toy.algorithms, "Methods, by comma: erm, sam, gsam, sagm, dgsam")
+  command->add_option("--algorithms", toy.algorithms, "Methods, by comma: erm, sam, gsam, sagm, disam, gga-l, dgsam")
       ->delimiter(',')
-      ->check(CLI::IsMember({"erm", "sam", "gsam", "sagm", "dgsam"}))
+      ->check(CLI::IsMember(std::vector<std::string>{kMethods.begin(), kMethods.end()}))
       ->capture_default_str();
   command->add_option("--rho", toy.rho, "Lengths of the ascent step, by comma; with 0 nothing is perturbed")
       ->delimiter(',')

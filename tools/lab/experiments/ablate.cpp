@@ -6,6 +6,7 @@
 #include <map>
 
 #include "engine/core/check.h"
+#include "optim/make_method.h"
 
 namespace dgsam {
 
@@ -168,7 +169,7 @@ void set_settings(SweepDefinition& definition, const AblationOptions& options) {
     definition.algorithms.push_back(baseline);
     const std::size_t first = definition.choices.size();
     std::vector<Factor> own;
-    if (baseline != "erm") {
+    if (has_ascent(baseline)) {
       std::copy_if(factors.begin(), factors.end(), std::back_inserter(own),
                    [](const Factor& factor) { return factor.name == "rho"; });
     }

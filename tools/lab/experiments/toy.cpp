@@ -131,7 +131,7 @@ ToyResult run_toy(const ToyOptions& options) {
   ToyResult result{options, kept_steps(options.steps), {}};
   for (const std::string& algorithm : options.algorithms) {
     for (const double rho : options.rho) {
-      if (algorithm != "erm") {
+      if (has_ascent(algorithm)) {
         result.cells.push_back({algorithm, rho, {}});
       } else if (rho == options.rho.front()) {
         result.cells.push_back({algorithm, std::nullopt, {}});
@@ -148,6 +148,7 @@ ToyResult run_toy(const ToyOptions& options) {
     method.scale = options.dgsam_scale == "sum" ? DgsamScale::sum : DgsamScale::mean;
     for (std::size_t i = 0; i < starts.size(); ++i) {
       const std::uint64_t seed = RandomStream(options.seed, "toy-run", i).next_u64();
+      method.seed = seed;
       method.order = options.domain_order == "random" ? random_order(kToyDomains, seed) : fixed_order(kToyDomains);
       cell.runs.push_back(run(*backend, method, result, starts[i]));
       progress.advance();

@@ -66,15 +66,16 @@ double ratio_of(const std::vector<RunPair>& pairs, const RunFigure& figure) {
 
 /// Pairs of labels: see paired_findings().
 std::vector<std::pair<std::string, std::string>> comparisons(const std::vector<FinishedRun>& runs) {
-  std::map<std::pair<std::string, bool>, std::vector<const FinishedRun*>> variants;
+  std::map<std::pair<std::string, std::string>, std::vector<const FinishedRun*>> variants;  // and average
   std::set<std::string> seen;
   for (const FinishedRun& run : runs) {
-    if (seen.insert(run.label).second) variants[{run.algorithm, run.swad}].push_back(&run);
+    if (seen.insert(run.label).second) variants[{run.algorithm, run.average}].push_back(&run);
   }
   std::vector<std::pair<std::string, std::string>> pairs;
-  for (const auto& [a, b] : {std::pair{"dgsam", "sam"}, {"sam", "erm"}, {"dgsam", "erm"}}) {
-    for (const bool swad : {false, true}) {
-      const auto &of_a = variants[{a, swad}], &of_b = variants[{b, swad}];
+  for (const auto& [a, b] :
+       {std::pair{"dgsam", "sam"}, {"dgsam", "disam"}, {"disam", "sam"}, {"sam", "erm"}, {"dgsam", "erm"}}) {
+    for (const char* average : {"", "SWAD", "SMA"}) {
+      const auto &of_a = variants[{a, average}], &of_b = variants[{b, average}];
       for (const FinishedRun* one : of_a) {
         for (const FinishedRun* other : of_b) {
           // A method of one variant (ERM knows no rho) is compared with every one of the other.
@@ -167,17 +168,18 @@ std::string text_findings(const std::vector<FinishedRun>& runs) {
 std::string findings_caveat(const std::vector<FinishedRun>& runs) {
   std::string text;
   std::set<double> lengths;
-  bool swad = false;
+  bool averaged = false;
   for (const FinishedRun& run : runs) {
     if (!std::isnan(run.sharpness_rho)) lengths.insert(run.sharpness_rho);
-    swad = swad || run.swad;
+    averaged = averaged || !run.average.empty();
   }
   if (lengths.size() > 1) {
     text +=
         "The one-step sharpness of a run is that of a step of its own length rho, and the runs differ in rho: compare "
         "it between equal ones alone. ";
   }
-  if (swad) text += "The one-step sharpness of a run with SWAD is that of its last weights, not of the average. ";
+  if (averaged)
+    text += "The one-step sharpness of a run with SWAD or SMA is that of its last weights, not of the average. ";
   return text;
 }
 

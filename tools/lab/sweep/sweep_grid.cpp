@@ -9,6 +9,7 @@
 
 #include "data/splits.h"
 #include "engine/core/check.h"
+#include "optim/make_method.h"
 
 namespace dgsam {
 
@@ -104,7 +105,7 @@ HparamValues domainbed_hparams(const std::string& dataset, const std::string& al
   const double largest = small ? 9 : dataset == "DomainNet" ? 5 : 5.5;
   values["batch_size"] = static_cast<int>(std::pow(2.0, draws("batch_size").uniform(3, largest)));
   values["dropout"] = draws("resnet_dropout").choice({0.0, 0.1, 0.5});
-  if (algorithm != "erm") values["rho"] = draws("rho").choice({0.01, 0.02, 0.05, 0.1});
+  if (has_ascent(algorithm)) values["rho"] = draws("rho").choice({0.01, 0.02, 0.05, 0.1});
   return values;
 }
 
