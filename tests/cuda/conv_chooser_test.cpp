@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <functional>
 #include <thread>
 
 #include "tests/cuda/emulated_cuda.h"
@@ -18,6 +19,7 @@ struct Fake {
   std::int64_t nanoseconds;
   std::size_t workspace = 0;
   bool fails = false;
+  std::function<void()> when_run = {};  ///< what it does beside taking its time
 };
 
 class FakeAlgorithm final : public ConvAlgorithm {
@@ -28,6 +30,7 @@ class FakeAlgorithm final : public ConvAlgorithm {
   void run(const Queue&, const ConvOperands&, void*) override {
     require(!fake_.fails, "does not run");
     emulated::device().nanoseconds += fake_.nanoseconds;
+    if (fake_.when_run) fake_.when_run();
     if (on_run_) on_run_();
   }
 
@@ -44,6 +47,8 @@ struct Program {
   std::function<void()> on_run = {};
   int lists = 0;  ///< how often the whole list was asked for
   std::size_t workspace = 0;
+  ConvOperands operands = {};
+  ConvChooser::Reference reference = {};
 
   std::string choose(const ConvProblem& problem = {}) {
     const Stream stream;
@@ -60,8 +65,9 @@ struct Program {
                                 }
                                 return nullptr;
                               }};
-    ConvChooser chooser({library}, PlanFile(file, machine), measure);
-    const auto chosen = chooser.choose(problem, {stream.get(), 1}, {}, [this](std::size_t bytes) -> void* {
+    ConvChooser chooser({library}, PlanFile(file, machine), measure, reference,
+                        std::chrono::milliseconds(20));
+    const auto chosen = chooser.choose(problem, {stream.get(), 1}, operands, [this](std::size_t bytes) -> void* {
       workspace = bytes;
       return nullptr;
     });
@@ -112,6 +118,101 @@ TEST_CASE("a choice is kept from run to run, for one machine and one problem") {
   CHECK(renamed.choose() == "newer");
   CHECK(renamed.choose() == "newer");
   CHECK(renamed.lists == 1);
+}
+
+TEST_CASE("an algorithm that fails is remembered as bad, and no program on this machine runs it again") {
+  const TemporaryFolder folder;
+  const std::string file = folder.file("plans.txt");
+  Program first{kFakes, file};
+  CHECK(first.choose() == "fast");
+  CHECK(read_bytes(file).starts_with(first.machine + "\t" + ConvProblem{}.text() + "\tbroken\tbad\n"));
+
+  Program second{kFakes, file};
+  second.fakes[0].fails = false;  // or it would be the fastest
+  second.fakes[2].fails = true;   // the one that was chosen
+  CHECK(second.choose() == "slow");
+  CHECK(second.choose() == "slow");
+  CHECK(second.lists == 1);
+  second.measure = false;
+  CHECK(second.choose() == "slow");
+  second.machine = "another GPU";
+  CHECK(second.choose() == "broken");
+}
+
+TEST_CASE("a fault that shows when the device is waited for is its algorithm's, and the next one is taken") {
+  const auto fault = [] { emulated::failures().fault_pending = true; };
+  for (const bool measure : {true, false}) {
+    Program program{{{"faulty", 1, 0, false, fault}, {"sound", 1000}}, "", "a GPU", measure};
+    CHECK(program.choose() == "sound");
+  }
+  // One that works at first and not in the measurement.
+  int runs = 0;
+  Program program{{{"moody", 1}, {"sound", 1000}}, ""};
+  program.fakes[0].when_run = [&] {
+    if (++runs == 3) emulated::failures().fault_pending = true;
+  };
+  CHECK(program.choose() == "sound");
+}
+
+TEST_CASE("a fault that takes the device along, or a way without an end, ends the run by its name; the next run goes on") {
+  for (const bool endless : {false, true}) {
+    const TemporaryFolder folder;
+    const std::string file = folder.file("plans.txt");
+    const auto when_run = [&] { (endless ? emulated::failures().is_endless : emulated::failures().is_lost) = true; };
+    Program program{{{"fatal", 1, 0, false, when_run}, {"sound", 1000}}, file};
+    std::string error;
+    try {
+      program.choose();
+    } catch (const Error& caught) {
+      error = caught.what();
+    }
+    CHECK(error.starts_with("CUDA: fatal for " + ConvProblem{}.text() + ": "));
+    CHECK(error.find(endless ? "does not end" : "illegal memory access") != std::string::npos);
+    CHECK(error.ends_with("Start it again: that algorithm is left out then, says " + file));
+    emulated::failures() = {};
+    CHECK(program.choose() == "sound");
+  }
+}
+
+TEST_CASE("results that are not written or wrong cost an algorithm its place") {
+  const ConvProblem problem{.op = ConvOp::data_grad,
+                            .x = {DType::f32, {1, 4, 4, 8}},
+                            .w = {DType::f32, {4, 1, 1, 8}},
+                            .y = {DType::f32, {1, 4, 4, 4}}};
+  void* memory = nullptr;
+  REQUIRE(cudaMalloc(&memory, problem.x.bytes()) == cudaSuccess);
+  auto* const result = static_cast<float*>(memory);
+  const auto write = [&](float factor) {
+    return [=] {
+      for (std::int64_t i = 0; i < problem.x.elements(); ++i) result[i] = factor * static_cast<float>(i % 5 - 2);
+    };
+  };
+  for (const bool measure : {true, false}) {
+    Program program{{{"silent", 1}, {"wrong", 1, 0, false, write(-1)}, {"right", 100, 0, false, write(1.0001f)}},
+                    "", "a GPU", measure};
+    program.operands.result = result;
+    program.reference = [&](const ConvProblem&, const ConvOperands&) { write(1)(); };
+    CHECK(program.choose(problem) == "right");
+    program.fakes.pop_back();
+    CHECK(program.choose(problem) == "none");
+  }
+  cudaFree(memory);
+}
+
+TEST_CASE("a library that fails when it is asked for algorithms has none") {
+  const Stream stream;
+  const ConvLibrary broken{[](const ConvProblem&) -> ConvAlgorithms { fail("INVALID_VALUE"); },
+                           [](const ConvProblem&, const std::string&) -> std::unique_ptr<ConvAlgorithm> { fail("no"); }};
+  const ConvLibrary sound{[](const ConvProblem&) {
+                            ConvAlgorithms all;
+                            all.push_back(std::make_unique<FakeAlgorithm>(Fake{"sound", 1}, nullptr));
+                            return all;
+                          },
+                          [](const ConvProblem&, const std::string&) { return nullptr; }};
+  ConvChooser chooser({broken, sound}, PlanFile("", "a GPU"), true);
+  const auto chosen = chooser.choose({}, {stream.get(), 1}, {}, [](std::size_t) { return nullptr; });
+  REQUIRE(chosen);
+  CHECK(chosen->name() == "sound");
 }
 
 TEST_CASE("a choice that another program wrote during the measurement is taken over") {

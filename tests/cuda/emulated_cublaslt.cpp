@@ -166,10 +166,11 @@ void multiply(const Desc& desc, float alpha, const Matrix& a, const Matrix& b, f
       float value = alpha * sum;
       if (beta != 0) value += beta * read(c.data, c.layout.type, at(c.layout, row, col));
       if (desc.has(kBias)) value += read(desc.bias, d_layout.type, row);
+      if (writes_mask) mask.set(row, cublas().mask_at_zero ? value >= 0 : value > 0);
       if (desc.has(kRelu)) value = std::fmax(value, 0.0f);  // NaN becomes 0, as in the library
-      if (writes_mask) mask.set(row, value > 0);
+      if (cublas().sums_before_mask) bias_grad[row] += value;
       if (desc.has(kReluGrad) && !mask.get(row)) value = 0;
-      bias_grad[row] += value;
+      if (!cublas().sums_before_mask) bias_grad[row] += value;
       write(d, d_layout.type, at(d_layout, row, col), value);
     }
   }
@@ -210,6 +211,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
                                               cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
                                               cublasLtMatmulPreference_t preference, int requested,
                                               cublasLtMatmulHeuristicResult_t results[], int* found) {
+  if (fails("cublasLtMatmulAlgoGetHeuristic")) return static_cast<cublasStatus_t>(failures().status);
   if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
   if (preference == nullptr || results == nullptr || found == nullptr || requested < 1) {
     return CUBLAS_STATUS_INVALID_VALUE;
@@ -239,6 +241,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
 cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, cublasLtMatrixLayout_t a,
                                        cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
                                        const cublasLtMatmulAlgo_t* algo, cublasLtMatmulHeuristicResult_t* result) {
+  if (fails("cublasLtMatmulAlgoCheck")) return static_cast<cublasStatus_t>(failures().status);
   if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
   if (algo == nullptr || result == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
   cublasStatus_t status = check(desc, a, b, c, d);
@@ -251,6 +254,7 @@ cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t handle, cublasLtMatmulDe
 cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t* algo,
                                                     cublasLtMatmulAlgoConfigAttributes_t attribute, void* value,
                                                     std::size_t bytes, std::size_t* written) {
+  if (fails("cublasLtMatmulAlgoConfigGetAttribute")) return static_cast<cublasStatus_t>(failures().status);
   const auto reduction = static_cast<std::uint32_t>(algo->data[kReduction]);
   if (attribute != CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME || bytes != sizeof reduction) {
     return CUBLAS_STATUS_INVALID_VALUE;
@@ -265,6 +269,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                               const void* beta, const void* c, cublasLtMatrixLayout_t c_layout, void* d,
                               cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* algo, void* workspace,
                               std::size_t workspace_bytes, cudaStream_t stream) {
+  if (fails("cublasLtMatmul")) return static_cast<cublasStatus_t>(failures().status);
   if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
   if (!alpha || !beta || !algo || !stream) return CUBLAS_STATUS_INVALID_VALUE;
   cublasStatus_t status = check(desc, a_layout, b_layout, c_layout, d_layout);
@@ -301,6 +306,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
   }
 
   ++cublas().matmuls;
+  if (goes_wrong()) return CUBLAS_STATUS_SUCCESS;
   const float scale = *static_cast<const float*>(alpha), of_c = *static_cast<const float*>(beta);
   const cudaError_t queued = submit(
       stream, [=, how = *desc, of_a = *a_layout, of_b = *b_layout, like_c = *c_layout, of_d = *d_layout, way = *algo] {

@@ -7,7 +7,8 @@ namespace emulated {
 namespace {
 
 template <class T, class... Arguments>
-cublasStatus_t create(T** object, Arguments... arguments) {
+cublasStatus_t create(const char* call, T** object, Arguments... arguments) {
+  if (fails(call)) return static_cast<cublasStatus_t>(failures().status);
   if (object == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
   *object = new T{arguments...};
   ++cublas().objects;
@@ -32,22 +33,23 @@ cublasStatus_t set(T& member, const void* value, std::size_t bytes) {
 
 using namespace emulated;
 
-cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) { return create(handle); }
+cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) { return create("cublasLtCreate", handle); }
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) { return destroy(handle); }
 cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType_t type, std::uint64_t rows,
                                           std::uint64_t cols, std::int64_t ld) {
-  return create(layout, type, rows, cols, ld);
+  return create("cublasLtMatrixLayoutCreate", layout, type, rows, cols, ld);
 }
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) { return destroy(layout); }
 cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* desc, cublasComputeType_t compute, cudaDataType_t scale) {
-  return create(desc, compute, scale);
+  return create("cublasLtMatmulDescCreate", desc, compute, scale);
 }
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t desc) { return destroy(desc); }
-cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* preference) { return create(preference); }
+cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* preference) { return create("cublasLtMatmulPreferenceCreate", preference); }
 cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) { return destroy(preference); }
 
 cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, cublasLtMatmulDescAttributes_t attribute,
                                               const void* value, std::size_t bytes) {
+  if (fails("cublasLtMatmulDescSetAttribute")) return static_cast<cublasStatus_t>(failures().status);
   switch (attribute) {
     case CUBLASLT_MATMUL_DESC_TRANSA:
       return set(desc->transpose_a, value, bytes);
@@ -70,6 +72,7 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, cublasL
 cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference,
                                                     cublasLtMatmulPreferenceAttributes_t attribute, const void* value,
                                                     std::size_t bytes) {
+  if (fails("cublasLtMatmulPreferenceSetAttribute")) return static_cast<cublasStatus_t>(failures().status);
   switch (attribute) {
     case CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES:
       return set(preference->workspace, value, bytes);

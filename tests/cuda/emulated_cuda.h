@@ -51,6 +51,8 @@ enum cudaError_t {
   cudaErrorInvalidConfiguration = 9,
   cudaErrorNoDevice = 100,
   cudaErrorInvalidDevice = 101,
+  cudaErrorNotReady = 600,
+  cudaErrorIllegalAddress = 700,
   cudaErrorLaunchFailure = 719,
   cudaErrorStreamCaptureUnsupported = 900,
   cudaErrorStreamCaptureUnjoined = 904,
@@ -110,6 +112,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventQuery(cudaEvent_t event);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status);
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
@@ -146,6 +149,35 @@ struct Device {
   std::int64_t waits = 0;                      ///< of the host, for all that a stream had been given
 };
 Device& device();
+
+/// What goes wrong on purpose in the emulated libraries. One of two things does: the call with a certain number returns a
+/// status, or work that was taken without complaint goes wrong on the device.
+struct Failures {
+  std::int64_t calls = 0;       ///< of cuBLASLt and cuDNN so far, but for those that give objects back
+  std::int64_t failing = -1;    ///< the number of the call that returns `status`, counted from 0
+  std::int64_t until = 0;       ///< if larger, so do all calls from `failing` to this one
+  int status = 0;               ///< the library's own number for it
+  std::string failed_call = {}; ///< its name, when it was made
+
+  enum class Work {
+    undone,   ///< it does nothing, and says nothing
+    fault,    ///< whoever waits for the device next is told of an error, once
+    lost,     ///< whoever asks the device for anything is told of an error, from then on
+    endless,  ///< nobody who waits for its end learns of it
+  };
+  std::int64_t works = 0;      ///< products and convolutions given to the libraries so far
+  std::int64_t bad_work = -1;  ///< the number of the one that goes wrong
+  Work how = Work::undone;
+  bool fault_pending = false, is_lost = false, is_endless = false;
+};
+Failures& failures();
+
+/// Counts a call of an emulated library; true if it is the one that fails.
+bool fails(const char* call);
+/// Counts work given to an emulated library; true if it goes wrong, which it then has done.
+bool goes_wrong();
+/// What the device says to whoever waits for it, or, where it is lost, asks for anything.
+cudaError_t fault_of_device(bool waiting);
 
 /// Whether [address, address + bytes) lies in one live allocation of device memory.
 bool on_device(const void* address, std::size_t bytes);

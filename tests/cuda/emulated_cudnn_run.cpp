@@ -192,7 +192,11 @@ void compute(const CudnnNode& config, const Operands& operands) {
 
 /// The status of what `action` does; a refusal's text is kept for cudnnGetLastErrorString().
 template <class Action>
-cudnnStatus_t status_of(const Action& action) {
+cudnnStatus_t status_of(const char* call, const Action& action) {
+  if (fails(call)) {
+    last_error = "a failure on purpose";
+    return static_cast<cudnnStatus_t>(failures().status);
+  }
   try {
     action();
     return CUDNN_STATUS_SUCCESS;
@@ -237,6 +241,7 @@ void run_cudnn(const CudnnNode& plan, const CudnnNode& variant_pack, cudaStream_
          "too little workspace");
   for (const CudnnTensor& tensor : edge_of(operations_of(*config))) operands.of(tensor);
   ++cudnn().executions;
+  if (goes_wrong()) return;
   const cudaError_t queued = submit(stream, [config, operands] {
     compute(*config, operands);
     return cudaSuccess;
@@ -268,23 +273,23 @@ void cudnnGetLastErrorString(char* message, std::size_t size) {
 }
 
 cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
-  *handle = new cudnnContext;
-  return CUDNN_STATUS_SUCCESS;
+  return status_of("cudnnCreate", [&] { *handle = new cudnnContext; });
 }
 cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) {
   delete handle;
   return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {
-  return status_of([&] {
+  return status_of("cudnnSetStream", [&] {
     expect(handle != nullptr, "no handle");
     handle->stream = stream;
   });
 }
 cudnnStatus_t cudnnBackendCreateDescriptor(cudnnBackendDescriptorType_t type, cudnnBackendDescriptor_t* descriptor) {
-  *descriptor = new CudnnNode{type};
-  ++cudnn().descriptors;
-  return CUDNN_STATUS_SUCCESS;
+  return status_of("cudnnBackendCreateDescriptor", [&] {
+    *descriptor = new CudnnNode{type};
+    ++cudnn().descriptors;
+  });
 }
 cudnnStatus_t cudnnBackendDestroyDescriptor(cudnnBackendDescriptor_t descriptor) {
   delete static_cast<CudnnNode*>(descriptor);
@@ -292,20 +297,20 @@ cudnnStatus_t cudnnBackendDestroyDescriptor(cudnnBackendDescriptor_t descriptor)
   return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor) {
-  return status_of([&] { finish(node_of(descriptor)); });
+  return status_of("cudnnBackendFinalize", [&] { finish(node_of(descriptor)); });
 }
 cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor, cudnnBackendAttributeName_t name,
                                        cudnnBackendAttributeType_t type, std::int64_t count, const void* elements) {
-  return status_of([&] { set_attribute(node_of(descriptor), name, type, count, elements); });
+  return status_of("cudnnBackendSetAttribute", [&] { set_attribute(node_of(descriptor), name, type, count, elements); });
 }
 cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor, cudnnBackendAttributeName_t name,
                                        cudnnBackendAttributeType_t type, std::int64_t requested, std::int64_t* count,
                                        void* elements) {
-  return status_of([&] { get_attribute(node_of(descriptor), name, type, requested, count, elements); });
+  return status_of("cudnnBackendGetAttribute", [&] { get_attribute(node_of(descriptor), name, type, requested, count, elements); });
 }
 cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan,
                                   cudnnBackendDescriptor_t variant_pack) {
-  return status_of([&] {
+  return status_of("cudnnBackendExecute", [&] {
     expect(handle != nullptr && handle->stream != nullptr, "a handle with a stream");
     run_cudnn(node_of(plan), node_of(variant_pack), handle->stream);
   });

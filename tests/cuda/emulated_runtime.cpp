@@ -35,6 +35,36 @@ cudaError_t release(std::map<void*, std::size_t>& live, void* address) {
 
 }  // namespace
 
+Failures& failures() {
+  static Failures the_failures;
+  return the_failures;
+}
+
+bool fails(const char* call) {
+  Failures& all = failures();
+  const std::int64_t number = all.calls++;
+  if (all.failing < 0 || number < all.failing || number > std::max(all.failing, all.until)) return false;
+  all.failed_call = call;
+  return true;
+}
+
+bool goes_wrong() {
+  Failures& all = failures();
+  if (all.works++ != all.bad_work) return false;
+  all.fault_pending = all.how == Failures::Work::fault;
+  all.is_lost = all.how == Failures::Work::lost;
+  all.is_endless = all.how == Failures::Work::endless;
+  return true;
+}
+
+cudaError_t fault_of_device(bool waiting) {
+  Failures& all = failures();
+  if (all.is_lost || (waiting && std::exchange(all.fault_pending, false))) {
+    return failed(cudaErrorIllegalAddress, "an illegal memory access was encountered");
+  }
+  return cudaSuccess;
+}
+
 Device& device() {
   static Device the_device;
   return the_device;
@@ -74,6 +104,10 @@ const char* cudaGetErrorName(cudaError_t status) {
       return "cudaErrorNoDevice";
     case cudaErrorInvalidDevice:
       return "cudaErrorInvalidDevice";
+    case cudaErrorNotReady:
+      return "cudaErrorNotReady";
+    case cudaErrorIllegalAddress:
+      return "cudaErrorIllegalAddress";
     case cudaErrorLaunchFailure:
       return "cudaErrorLaunchFailure";
     case cudaErrorStreamCaptureUnsupported:
@@ -107,6 +141,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
 }
 
 cudaError_t cudaMalloc(void** address, std::size_t bytes) {
+  if (const cudaError_t status = emulated::fault_of_device(false); status != cudaSuccess) return status;
   if (emulated::capturing()) return failed(cudaErrorStreamCaptureUnsupported, "cudaMalloc while capturing");
   if (bytes > device().memory - device().allocated) return failed(cudaErrorMemoryAllocation, "out of memory");
   device().allocated += bytes;

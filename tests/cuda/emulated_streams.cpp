@@ -94,6 +94,7 @@ cudaError_t hold_back(EmulatedStream& stream, EmulatedEvent& event) {
 }  // namespace
 
 cudaError_t submit(cudaStream_t stream, Work work) {
+  if (const cudaError_t status = fault_of_device(false); status != cudaSuccess) return status;
   if (stream == nullptr) return work();
   EmulatedGraph* const graph = stream->capture;
   if (!graph) return give(*stream, std::move(work));
@@ -128,6 +129,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   if (stream->capture) return failed(cudaErrorStreamCaptureUnsupported, "a stream that is captured cannot be awaited");
+  if (const cudaError_t status = emulated::fault_of_device(true); status != cudaSuccess) return status;
   ++device().waits;
   return emulated::advance(*stream, stream->submitted);
 }
@@ -171,8 +173,16 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (event->capture) return failed(cudaErrorStreamCaptureUnsupported, "a captured event cannot be awaited");
   if (!event->stream) return cudaSuccess;
+  if (const cudaError_t status = emulated::fault_of_device(true); status != cudaSuccess) return status;
   device().waits += event->after == event->stream->submitted;
   return emulated::advance(*event->stream, event->after);
+}
+
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  if (event->capture) return failed(cudaErrorStreamCaptureUnsupported, "a captured event cannot be asked for");
+  if (emulated::failures().is_endless) return failed(cudaErrorNotReady, "device not ready");
+  if (const cudaError_t status = emulated::fault_of_device(true); status != cudaSuccess) return status;
+  return event->stream ? emulated::advance(*event->stream, event->after) : cudaSuccess;
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {

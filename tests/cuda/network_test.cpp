@@ -86,10 +86,17 @@ TEST_CASE("steps with ReLU gradients in products end where steps without them do
   }
 }
 
-TEST_CASE("where the library's masks have another order of bits, nothing is fused") {
-  emulated::cublas().highest_bit_first = true;
-  CHECK(CudaBackend({.plan_cache = "none"}).relu_mask_bits(DType::f32) == 0);
-  emulated::cublas().highest_bit_first = false;
+TEST_CASE("where the library's masks are not what the kernels take them for, nothing is fused") {
+  emulated::Cublas& library = emulated::cublas();
+  for (bool* const otherwise : {&library.highest_bit_first, &library.mask_at_zero, &library.sums_before_mask}) {
+    *otherwise = true;
+    for (const bool tf32 : {false, true}) {
+      CudaBackend cuda({.tf32 = tf32, .plan_cache = "none"});
+      CHECK(cuda.relu_mask_bits(DType::f32) == 0);
+      CHECK(cuda.relu_mask_bits(DType::bf16) == 0);
+    }
+    *otherwise = false;
+  }
   CudaBackend cuda({.plan_cache = "none"});
   CHECK(cuda.relu_mask_bits(DType::f32) == 128);
   CHECK(cuda.relu_mask_bits(DType::bf16) == 128);

@@ -56,7 +56,7 @@ ConvLibrary with_kernel_after(std::vector<ConvLibrary> libraries) {
     ConvAlgorithms algorithms;
     if (!problem.has_mask()) return algorithms;
     for (const ConvLibrary& library : libraries) {
-      for (auto& convolution : library.all(alone(problem))) {
+      for (auto& convolution : algorithms_of(library, alone(problem))) {
         algorithms.push_back(std::make_unique<KernelAfter>(problem, std::move(convolution)));
       }
     }
@@ -67,7 +67,7 @@ ConvLibrary with_kernel_after(std::vector<ConvLibrary> libraries) {
     if (!problem.has_mask() || !name.ends_with(kSuffix)) return nullptr;
     const std::string of_convolution = name.substr(0, name.size() - kSuffix.size());
     for (const ConvLibrary& library : libraries) {
-      if (auto convolution = library.named(alone(problem), of_convolution)) {
+      if (auto convolution = algorithm_named(library, alone(problem), of_convolution)) {
         return std::make_unique<KernelAfter>(problem, std::move(convolution));
       }
     }

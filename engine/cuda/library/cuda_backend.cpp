@@ -1,6 +1,7 @@
 #include "engine/cuda/library/cuda_backend.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <functional>
 #include <vector>
 
@@ -24,7 +25,8 @@ std::string machine(const DeviceInfo& device) {
 
 CudaBackend::CudaBackend(const CudaOptions& options)
     : tf32_(options.tf32),
-      chooser_(libraries(), PlanFile(plan_file_path(options.plan_cache), machine(device())), options.measure) {}
+      chooser_(libraries(), PlanFile(plan_file_path(options.plan_cache), machine(device())), options.measure,
+               [this](const ConvProblem& problem, const ConvOperands& operands) { run_kernels(problem, operands); }) {}
 
 std::vector<ConvLibrary> CudaBackend::libraries() const {
   const ConvLibrary cublas{
@@ -68,21 +70,72 @@ std::size_t CudaBackend::Hash::operator()(const ConvProblem& problem) const {
   return hash;
 }
 
-bool CudaBackend::run(const ConvProblem& problem, const ConvOperands& operands) {
+bool CudaBackend::run_library(const ConvProblem& problem, const ConvOperands& operands) {
   if (problem.x.dtype == DType::f64 ||
       !words_at(operands.x, operands.w, operands.y, operands.result, operands.bias, operands.residual,
                 operands.written_mask, operands.mask, operands.relu_output, operands.bias_grad)) {
     return false;
   }
-  auto found = algorithms_.find(problem);
-  if (found == algorithms_.end()) {
-    const auto workspace = [this](std::size_t bytes) { return scratch(bytes); };
-    found = algorithms_.emplace(problem, chooser_.choose(problem, queue(), operands, workspace)).first;
+  for (;;) {  // until an algorithm runs or there is none left
+    auto found = algorithms_.find(problem);
+    if (found == algorithms_.end()) {
+      const auto workspace = [this](std::size_t bytes) { return scratch(bytes); };
+      found = algorithms_.emplace(problem, chooser_.choose(problem, queue(), operands, workspace)).first;
+      if (!found->second) {
+        std::fprintf(stderr, "note: no library has a way that works for %s; a plain kernel computes it, slowly\n",
+                     problem.text().c_str());
+      }
+    }
+    ConvAlgorithm* const algorithm = found->second.get();
+    if (algorithm == nullptr) return false;
+    try {
+      algorithm->run(queue(), operands, scratch(algorithm->workspace_bytes()));
+      return true;
+    } catch (const Error& error) {
+      cudaStreamCaptureStatus capture{};
+      check_cuda(cudaStreamIsCapturing(queue().stream, &capture), "cudaStreamIsCapturing");
+      if (capture != cudaStreamCaptureStatusNone) throw;  // what has been recorded is lost with it
+      static_cast<void>(cudaGetLastError());
+      chooser_.strike_off(problem, *algorithm, error.what());
+      algorithms_.erase(found);
+      synchronize();  // throws where the device is lost
+    }
   }
-  ConvAlgorithm* const algorithm = found->second.get();
-  if (algorithm == nullptr) return false;
-  algorithm->run(queue(), operands, scratch(algorithm->workspace_bytes()));
-  return true;
+}
+
+void CudaBackend::run_kernels(const ConvProblem& problem, const ConvOperands& operands) {
+  const DType master = master_of(problem.x.dtype);
+  const std::int64_t filters = problem.w.shape[0], channels = problem.x.shape.last();
+  const ConstTensor w{operands.w, problem.w}, residual{operands.residual, problem.op == ConvOp::forward ? problem.y : problem.x};
+  switch (problem.op) {
+    case ConvOp::forward: {
+      const Tensor y{operands.result, problem.y};
+      CudaKernelBackend::conv2d({operands.x, problem.x}, w, {operands.bias, {master, {filters}}}, residual, y,
+                                problem.spec);
+      if (problem.mask) write_relu_mask(queue(), y, {operands.written_mask, relu_mask_type(problem.y)});
+      return;
+    }
+    case ConvOp::data_grad:
+      return CudaKernelBackend::conv2d_data_grad({operands.y, problem.y}, w, {operands.result, problem.x}, problem.spec);
+    case ConvOp::weight_grad:
+      return CudaKernelBackend::conv2d_weight_grad({operands.x, problem.x}, {operands.y, problem.y},
+                                                   {operands.result, {master, problem.w.shape}}, problem.spec);
+    case ConvOp::data_grad_relu: {
+      const Tensor dz{operands.result, problem.x}, db{operands.bias_grad, {master, {channels}}};
+      CudaKernelBackend::conv2d_data_grad({operands.y, problem.y}, w, dz, problem.spec);
+      void* const memory = problem.bias ? scratch(relu_grad_bytes(problem.x)) : nullptr;
+      return relu_grad(queue(), dz, residual, {operands.relu_output, problem.x}, dz, db, memory);
+    }
+  }
+}
+
+void CudaBackend::run(const ConvProblem& problem, const ConvOperands& operands) {
+  if (run_library(problem, operands)) return;
+  try {
+    run_kernels(problem, operands);
+  } catch (const Error& error) {
+    fail(error.what(), "; there is no other way to compute ", problem.text());
+  }
 }
 
 int CudaBackend::relu_mask_bits(DType activation) {
@@ -90,36 +143,6 @@ int CudaBackend::relu_mask_bits(DType activation) {
   auto known = masks_agree_.find(activation);
   if (known == masks_agree_.end()) known = masks_agree_.emplace(activation, masks_agree(activation)).first;
   return known->second ? kReluMaskBits : 0;
-}
-
-bool CudaBackend::masks_agree(DType dtype) try {
-  // One weight per channel, of all signs, times one pixel of ones; more channels than a row of bits has.
-  constexpr std::int64_t kDepth = 8, kChannels = 192;
-  const ConvProblem problem{.x = {dtype, {1, 1, 1, kDepth}},
-                            .w = {dtype, {kChannels, 1, 1, kDepth}},
-                            .y = {dtype, {1, 1, 1, kChannels}},
-                            .spec = {.relu = true},
-                            .mask = true};
-  const ConvAlgorithms ways = cublas_algorithms(cublas_, problem);
-  if (ways.empty()) return true;
-  const Type mask = relu_mask_type(problem.y);
-  std::vector<float> signs(static_cast<std::size_t>(problem.w.elements()));
-  for (std::int64_t k = 0; k < kChannels; ++k) signs[static_cast<std::size_t>(k * kDepth)] = k * k % 7 < 3 ? 1 : -1;
-  Buffer f32(*this, signs.size() * sizeof(float)), x(*this, problem.x.bytes()), w(*this, problem.w.bytes()),
-      y(*this, problem.y.bytes()), theirs(*this, mask.bytes()), ours(*this, mask.bytes());
-  upload({f32.data(), {DType::f32, problem.w.shape}}, signs.data());
-  cast({f32.data(), {DType::f32, problem.w.shape}}, {w.data(), problem.w});
-  fill({x.data(), problem.x}, 1);
-  void* const workspace = scratch(ways.front()->workspace_bytes());
-  ways.front()->run(queue(), {.x = x.data(), .w = w.data(), .result = y.data(), .written_mask = theirs.data()},
-                    workspace);
-  write_relu_mask(queue(), {y.data(), problem.y}, {ours.data(), mask});
-  std::vector<std::uint8_t> bytes(mask.bytes()), expected(mask.bytes());
-  download(bytes.data(), {theirs.data(), mask});
-  download(expected.data(), {ours.data(), mask});
-  return std::equal(bytes.begin(), bytes.begin() + kChannels / 8, expected.begin());
-} catch (const Error&) {
-  return false;  // a library that writes none
 }
 
 void CudaBackend::conv2d(ConstTensor x, ConstTensor w, ConstTensor b, ConstTensor z, Tensor y, const Conv2dSpec& spec) {
@@ -146,9 +169,7 @@ void CudaBackend::conv2d_relu_mask(ConstTensor x, ConstTensor w, ConstTensor b, 
                             .tf32 = tf32_ && x.dtype() == DType::f32};
   const ConvOperands operands{
       .x = x.data, .w = w.data, .result = y.data, .bias = b.data, .residual = z.data, .written_mask = mask.data};
-  if (run(problem, operands)) return;
-  CudaKernelBackend::conv2d(x, w, b, z, y, spec);
-  if (mask) write_relu_mask(queue(), y, mask);
+  run(problem, operands);
 }
 
 void CudaBackend::conv2d_data_grad(ConstTensor dy, ConstTensor w, Tensor dx, const Conv2dSpec& spec) {
@@ -161,8 +182,7 @@ void CudaBackend::conv2d_data_grad(ConstTensor dy, ConstTensor w, Tensor dx, con
                             .y = dy.type,
                             .spec = {spec.stride, spec.padding, false},
                             .tf32 = tf32_ && dy.dtype() == DType::f32};
-  if (run(problem, {.w = w.data, .y = dy.data, .result = dx.data})) return;
-  CudaKernelBackend::conv2d_data_grad(dy, w, dx, spec);
+  run(problem, {.w = w.data, .y = dy.data, .result = dx.data});
 }
 
 void CudaBackend::conv2d_data_grad_relu(ConstTensor dy, ConstTensor w, ConstTensor dx2, ConstTensor x,
@@ -191,7 +211,7 @@ void CudaBackend::conv2d_data_grad_relu(ConstTensor dy, ConstTensor w, ConstTens
                               .mask = mask.data,
                               .relu_output = x.data,
                               .bias_grad = db.data};
-  if (!run(problem, operands)) Backend::conv2d_data_grad_relu(dy, w, dx2, x, mask, dz, db, spec);
+  run(problem, operands);
 }
 
 void CudaBackend::conv2d_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw, const Conv2dSpec& spec) {
@@ -204,8 +224,7 @@ void CudaBackend::conv2d_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw, c
                             .y = dy.type,
                             .spec = {spec.stride, spec.padding, false},
                             .tf32 = tf32_ && x.dtype() == DType::f32};
-  if (run(problem, {.x = x.data, .y = dy.data, .result = dw.data})) return;
-  CudaKernelBackend::conv2d_weight_grad(x, dy, dw, spec);
+  run(problem, {.x = x.data, .y = dy.data, .result = dw.data});
 }
 
 }  // namespace dgsam

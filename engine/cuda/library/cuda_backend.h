@@ -45,9 +45,13 @@ class CudaBackend final : public CudaKernelBackend {
   };
 
   std::vector<ConvLibrary> libraries() const;
-  /// Queues the problem on an algorithm of a library. False when there is none.
-  bool run(const ConvProblem& problem, const ConvOperands& operands);
-  /// Whether cuBLASLt's mask of a product of this type is write_relu_mask()'s.
+  /// Queues the problem: on an algorithm of a library, or on our kernels where none has one that works. Throws Error
+  /// that names the problem when the kernels do not work either.
+  void run(const ConvProblem& problem, const ConvOperands& operands);
+  bool run_library(const ConvProblem& problem, const ConvOperands& operands);
+  void run_kernels(const ConvProblem& problem, const ConvOperands& operands);
+  /// Whether cuBLASLt's mask of a product of this type is write_relu_mask()'s, and its gradient by one is
+  /// relu_grad()'s.
   bool masks_agree(DType dtype);
 
   bool tf32_;

@@ -17,6 +17,7 @@ namespace dgsam {
 namespace {
 
 constexpr char kNone[] = "none";
+constexpr char kBad[] = "bad";  // in the place of microseconds, of an algorithm that does not work
 
 std::string environment(const char* name) {
   const char* const value = std::getenv(name);
@@ -63,6 +64,8 @@ void PlanFile::read_new_lines() {
     const auto& [machine, problem, algorithm, microseconds] = fields;
     if (algorithm.empty() || microseconds.empty() || !in.eof()) {
       if (!std::exchange(noted_, true)) note("left out lines that are no choices of algorithms");
+    } else if (machine == machine_ && microseconds == kBad) {
+      bad_.insert({problem, algorithm});
     } else if (machine == machine_) {
       choices_[problem] = algorithm;
     }
@@ -72,19 +75,32 @@ void PlanFile::read_new_lines() {
 std::optional<std::string> PlanFile::find(const std::string& problem) {
   read_new_lines();
   const auto found = choices_.find(problem);
-  if (found == choices_.end()) return std::nullopt;
+  if (found == choices_.end() || bad_.contains({problem, found->second})) return std::nullopt;
   return found->second;
 }
 
 void PlanFile::add(const std::string& problem, const std::string& algorithm, double microseconds) {
   choices_[problem] = algorithm;
+  std::array<char, 32> time;
+  std::snprintf(time.data(), time.size(), "%.3f", microseconds);
+  write(problem, algorithm, time.data());
+}
+
+bool PlanFile::is_bad(const std::string& problem, const std::string& algorithm) {
+  read_new_lines();
+  return bad_.contains({problem, algorithm});
+}
+
+void PlanFile::add_bad(const std::string& problem, const std::string& algorithm) {
+  if (bad_.insert({problem, algorithm}).second) write(problem, algorithm, kBad);
+}
+
+void PlanFile::write(const std::string& problem, const std::string& algorithm, const std::string& microseconds) {
   if (path_.empty()) return;
   std::error_code error;
   const std::uintmax_t size = std::filesystem::file_size(path_, error);
   const bool torn = !error && size > read_;  // a line whose writer was killed: keep ours apart from it
-  std::array<char, 32> time;
-  std::snprintf(time.data(), time.size(), "%.3f", microseconds);
-  const std::string line = machine_ + '\t' + problem + '\t' + algorithm + '\t' + time.data() + '\n';
+  const std::string line = machine_ + '\t' + problem + '\t' + algorithm + '\t' + microseconds + '\n';
   const std::string failure = append(path_, torn ? '\n' + line : line);
   if (failure.empty()) return;
   note("cannot be written (" + failure + "), so algorithms are chosen anew in every run; DGSAM_PLAN_CACHE=FILE names " +

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 namespace dgsam {
 
@@ -25,14 +27,23 @@ class PlanFile {
   std::optional<std::string> find(const std::string& problem);
   void add(const std::string& problem, const std::string& algorithm, double microseconds);
 
+  /// An algorithm that does not work on this machine, said by this program or another one: it is not found any more.
+  bool is_bad(const std::string& problem, const std::string& algorithm);
+  void add_bad(const std::string& problem, const std::string& algorithm);
+
+  /// Empty where nothing is kept.
+  const std::string& path() const { return path_; }
+
  private:
   void read_new_lines();
+  void write(const std::string& problem, const std::string& algorithm, const std::string& microseconds);
   void note(const std::string& text);
 
   std::string path_, machine_;
   std::uint64_t read_ = 0;  ///< bytes of the file that choices_ knows of
   bool noted_ = false;      ///< that there were lines without sense
   std::unordered_map<std::string, std::string> choices_;
+  std::set<std::pair<std::string, std::string>> bad_;  ///< problem and algorithm
 };
 
 }  // namespace dgsam

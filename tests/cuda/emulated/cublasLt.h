@@ -117,6 +117,8 @@ struct Cublas {
   /// Which bit of a mask's byte is the first row's. The documentation says that the mask is one of bits with a leading
   /// dimension in bits, not their order.
   bool highest_bit_first = false;
+  /// Nor whether the bit of a value of exactly 0 is set, nor whether DRELU_BGRAD sums what the mask has left.
+  bool mask_at_zero = false, sums_before_mask = false;
 };
 Cublas& cublas();
 
