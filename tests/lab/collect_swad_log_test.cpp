@@ -93,7 +93,7 @@ TEST_CASE("logs of SWAD's below a folder make the rows iid and swad, seeds being
   CHECK(value_at(swad, "ERM iid", 1) == doctest::Approx(81));
   CHECK(value_at(swad, "ERM oracle", 0) == doctest::Approx(50));
   CHECK(value_at(swad, "ERM + SWAD swad", 0) == doctest::Approx(92));
-  const ResultTable selection = selection_tables(collection, Selection::training_domain)[0];
+  const ResultTable selection = selection_tables(collection, SelectionMethod::training_domain)[0];
   CHECK(value_at(selection, "ERM + SWAD", 1) == doctest::Approx(92));
 }
 
