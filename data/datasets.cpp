@@ -124,7 +124,10 @@ const DatasetSpec& find_dataset(std::string_view name) {
 }
 
 std::filesystem::path dataset_root(const DatasetSpec& spec, const std::filesystem::path& data_dir) {
-  require(is_folder(data_dir), "--data-dir ", data_dir.string(), " is not a folder");
+  std::error_code no_folder;
+  const fs::path here = fs::current_path(no_folder);
+  require(is_folder(data_dir), "--data-dir ", data_dir.string(), " is not a folder",
+          data_dir.is_relative() ? " (it is relative to " + here.string() + ")" : "");
   if (spec.domains.empty()) return data_dir;
   std::vector<fs::path> candidates = {data_dir / spec.root};
   for (const std::string& other : spec.other_roots) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -72,7 +73,8 @@ void walk(const fs::path& path, std::vector<std::pair<std::string, std::vector<s
 
 /// torchvision sorts the walked directories by their whole path, which is not the order of a depth-first walk:
 /// "a-b" comes before "a/c".
-void append_class(const fs::path& path, int label, std::vector<Sample>& samples, LeftOut& left_out) {
+void append_class(const fs::path& path, int label, std::vector<Sample>& samples, MissingClasses missing,
+                  LeftOut& left_out) {
   const std::size_t before = samples.size();
   std::vector<std::pair<std::string, std::vector<std::string>>> directories;
   walk(path, directories, left_out);
@@ -80,7 +82,8 @@ void append_class(const fs::path& path, int label, std::vector<Sample>& samples,
   for (const auto& [directory, names] : directories) {
     for (const std::string& name : names) samples.push_back({fs::path(directory) / name, label});
   }
-  require(samples.size() > before, path.string(), ": this class folder holds no image");
+  require(samples.size() > before || missing == MissingClasses::allow, path.string(),
+          ": this class folder holds no image; --allow-missing-classes trains without");
 }
 
 /// Folders that downloads, archivers and file servers leave beside the data. Taken as a domain or a class, one of them
@@ -123,7 +126,47 @@ bool is_image_name(const std::string& name) {
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
-ImageFolder open_image_folder(const fs::path& root) {
+std::vector<std::string> classes_of_all(const std::string& source, const std::vector<std::string>& domains,
+                                        const std::vector<std::vector<std::string>>& classes, MissingClasses missing) {
+  std::set<std::string> all;
+  for (std::size_t i = 0; i < domains.size(); ++i) {
+    if (missing == MissingClasses::refuse) {
+      const std::string difference = class_difference(domains.front(), classes.front(), domains[i], classes[i]);
+      require(difference.empty(), source, ": domains '", domains.front(), "' and '", domains[i],
+              "' have different classes: ", difference,
+              "; labels would not agree; --allow-missing-classes takes the classes of all domains together");
+    }
+    all.insert(classes[i].begin(), classes[i].end());
+  }
+  return {all.begin(), all.end()};
+}
+
+std::string missing_classes_note(const ImageFolder& folder) {
+  constexpr std::size_t kMostNamed = 5;
+  std::vector<std::int64_t> images(folder.classes.size());
+  std::string text;
+  for (const Domain& domain : folder.domains) {
+    std::vector<bool> there(folder.classes.size());
+    for (const Sample& sample : domain.samples) there[static_cast<std::size_t>(sample.label)] = true;
+    std::string names;
+    std::size_t lacking = 0;
+    for (std::size_t label = 0; label < there.size(); ++label) {
+      images[label] += there[label];
+      if (there[label] || ++lacking > kMostNamed) continue;
+      names += (names.empty() ? "" : ", ") + folder.classes[label];
+    }
+    if (lacking == 0) continue;
+    if (lacking > kMostNamed) names += " and " + std::to_string(lacking - kMostNamed) + " more";
+    text += (text.empty() ? "" : "; ") + domain.name + " has no image of " + names;
+  }
+  for (std::size_t label = 0; label < images.size(); ++label) {
+    require(images[label] > 0, folder.root.string(), ": no domain has an image of class '", folder.classes[label], "'");
+  }
+  if (text.empty()) return "";
+  return "the " + std::to_string(folder.classes.size()) + " classes are those of all domains together, and " + text;
+}
+
+ImageFolder open_image_folder(const fs::path& root, MissingClasses missing) {
   std::error_code unknown;
   require(fs::is_directory(root, unknown), root.string(),
           ": no such directory; expected a tree root/domain/class/file");
@@ -133,19 +176,26 @@ ImageFolder open_image_folder(const fs::path& root) {
   require(!names.empty(), root.string(), ": holds no domain; expected a tree root/domain/class/file");
 
   refuse_leftovers(root, names, "domain");
+  std::vector<std::vector<std::string>> classes;
   for (const std::string& name : names) {
-    const std::vector<std::string> classes = list_directory(root / name, left_out).directories;
-    refuse_leftovers(root / name, classes, "class");
-    require(!classes.empty(), (root / name).string(), ": this domain holds no class folder; expected a tree ",
+    classes.push_back(list_directory(root / name, left_out).directories);
+    refuse_leftovers(root / name, classes.back(), "class");
+    require(!classes.back().empty(), (root / name).string(), ": this domain holds no class folder; expected a tree ",
             root.string(), "/domain/class/file");
-    if (folder.domains.empty()) folder.classes = classes;
-    const std::string difference = class_difference(names.front(), folder.classes, name, classes);
-    require(difference.empty(), root.string(), ": domains '", names.front(), "' and '", name,
-            "' have different classes: ", difference, "; labels would not agree");
-    Domain domain{name, {}};
-    for (std::size_t label = 0; label < classes.size(); ++label)
-      append_class(root / name / classes[label], static_cast<int>(label), domain.samples, left_out);
+  }
+  folder.classes = classes_of_all(root.string(), names, classes, missing);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    Domain domain{names[i], {}};
+    for (const std::string& name : classes[i]) {
+      const auto label = std::lower_bound(folder.classes.begin(), folder.classes.end(), name) - folder.classes.begin();
+      append_class(root / names[i] / name, static_cast<int>(label), domain.samples, missing, left_out);
+    }
+    require(!domain.samples.empty(), (root / names[i]).string(), ": this domain holds no image");
     folder.domains.push_back(std::move(domain));
+  }
+  if (missing == MissingClasses::allow) {
+    const std::string lacking = missing_classes_note(folder);
+    if (!lacking.empty()) folder.notes.push_back(lacking);
   }
   const auto note = [&folder](const Skipped& skipped, const std::string& what) {
     if (skipped.count == 0) return;

@@ -48,4 +48,13 @@ Split split_indices(std::int64_t n, double holdout, int trial_seed, int env) {
   return {.in = {border, shuffled.end()}, .out = {shuffled.begin(), border}};
 }
 
+Split split_domain(const Domain& domain, double holdout, int trial_seed, int env) {
+  if (domain.held_out.empty()) return split_indices(std::ssize(domain.samples), holdout, trial_seed, env);
+  Split split;
+  for (std::size_t i = 0; i < domain.held_out.size(); ++i) {
+    (domain.held_out[i] ? split.out : split.in).push_back(static_cast<int>(i));
+  }
+  return split;
+}
+
 }  // namespace dgsam

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "data/image_folder.h"
+
 namespace dgsam {
 
 /// MD5 (RFC 1321) as 32 lower-case hexadecimal digits.
@@ -30,5 +32,8 @@ struct Split {
 /// DomainBed's split_dataset: of 0..n-1 shuffled with seed_hash(trial_seed, env), the first floor(n * holdout) are out.
 /// Every environment is split, the test environment too. Throws Error unless 0 <= holdout < 1 and n > 0.
 Split split_indices(std::int64_t n, double holdout, int trial_seed, int env);
+
+/// The split that the domain says itself, both parts in its order; else split_indices().
+Split split_domain(const Domain& domain, double holdout, int trial_seed, int env);
 
 }  // namespace dgsam

@@ -1,8 +1,13 @@
 // dgsam-run: trains and examines networks for domain generalization.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
+#include "engine/core/limits.h"
 #include "tools/commands/command_line_rules.h"
 #include "tools/commands/commands.h"
 #include "tools/terminal/command_line.h"
@@ -13,7 +18,21 @@
 #include "tools/terminal/versions.h"
 #include "tools/terminal/waiting.h"
 
+namespace {
+
+/// A file opened while 0, 1 or 2 is closed would get that number, and what is printed would land in it.
+void open_standard_descriptors() {
+  int descriptor = 0;
+  do {
+    descriptor = open("/dev/null", O_RDWR);
+  } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+  if (descriptor >= 0) close(descriptor);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  open_standard_descriptors();
   dgsam::wait_politely(argv);
   // A write beyond a file-size limit is then an error like a full disk, and told like one.
   std::signal(SIGXFSZ, SIG_IGN);
@@ -58,6 +77,13 @@ int main(int argc, char** argv) {
   } catch (const dgsam::Stopped& stopped) {
     std::fprintf(stderr, "dgsam-run: %s\n", stopped.what());
     return 128 + stopped.signal();
+  } catch (const std::system_error& error) {
+    const bool no_thread = error.code() == std::errc::resource_unavailable_try_again;
+    std::fprintf(stderr, "dgsam-run: %s%s\n", error.what(),
+                 no_thread
+                     ? ("; no more threads can be started: " + dgsam::thread_limits() + "; give --threads less").c_str()
+                     : "");
+    return 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "dgsam-run: %s\n", error.what());
     return 1;

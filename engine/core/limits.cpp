@@ -1,13 +1,19 @@
 #include "engine/core/limits.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <latch>
 #include <sstream>
+#include <system_error>
 #include <thread>
+
+#include "engine/core/check.h"
 
 namespace dgsam {
 namespace {
@@ -137,6 +143,13 @@ std::optional<std::size_t> memory_left(const ControlGroup& group) {
   return static_cast<std::size_t>(*left);
 }
 
+std::optional<std::int64_t> thread_limit(const ControlGroup& group) {
+  std::optional<double> limit;
+  for (const fs::path& folder : group.ancestors) limit = least(limit, number_of(word_of(folder / "pids.max")));
+  if (!limit) return std::nullopt;
+  return static_cast<std::int64_t>(*limit);
+}
+
 int CpuLimits::threads() const {
   if (!quota || *quota >= affinity) return affinity;
   return std::max(1, static_cast<int>(std::ceil(*quota - 1e-9)));
@@ -165,6 +178,51 @@ CpuLimits cpu_limits() {
 std::optional<std::size_t> memory_left_by_control_group() {
   const std::optional<ControlGroup> group = control_group("memory", "/");
   return group ? memory_left(*group) : std::nullopt;
+}
+
+std::optional<std::size_t> available_memory() {
+  const std::optional<std::size_t> left = memory_left_by_control_group();
+  std::ifstream file("/proc/meminfo");
+  std::string key;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::size_t kibibytes = 0;
+    if (!(words >> key >> kibibytes) || key != "MemAvailable:") continue;
+    return std::min(kibibytes << 10, left.value_or(kibibytes << 10));
+  }
+  return left;
+}
+
+std::string thread_limits() {
+  std::string text;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NPROC, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    text = "the limit of this user's processes and threads (ulimit -u) is " + std::to_string(limit.rlim_cur);
+  }
+  const std::optional<ControlGroup> group = control_group("pids", "/");
+  if (const std::optional<std::int64_t> most = group ? thread_limit(*group) : std::nullopt) {
+    text += (text.empty() ? "" : ", and ") + std::string("that of the control group (pids.max) is ") +
+            std::to_string(*most);
+  }
+  return text.empty() ? "the system has no room for more" : text;
+}
+
+void require_threads(int count) {
+  static std::atomic<int> known = 0;
+  if (count <= known) return;
+  std::latch end(1);
+  std::vector<std::thread> threads;
+  bool all = true;
+  try {
+    while (static_cast<int>(threads.size()) < count) threads.emplace_back([&end] { end.wait(); });
+  } catch (const std::system_error&) {
+    all = false;
+  }
+  end.count_down();
+  for (std::thread& thread : threads) thread.join();
+  require(all, "only ", threads.size(), " of ", count, " threads can be started: ", thread_limits(),
+          "; give --threads ", std::max<std::size_t>(1, threads.size() / 2), " or less, or raise the limit");
+  known = count;
 }
 
 }  // namespace dgsam

@@ -27,6 +27,16 @@ CpuLimits cpu_limits();
 /// what is in use (file caches, which the kernel gives back, do not count). None: no limit.
 std::optional<std::size_t> memory_left_by_control_group();
 
+/// Bytes that this process can still take before the system has to end something: what the machine has available, or
+/// what the control groups leave where that is less. None: unknown.
+std::optional<std::size_t> available_memory();
+
+/// Throws Error that says how many threads could be started, which limit is in the way and what to do, unless `count`
+/// can run beside this one. Starts them, once for each count in a process, and lets them end.
+void require_threads(int count);
+/// "the limit of this user's processes and threads (ulimit -u) is 64", with the control groups' where there is one.
+std::string thread_limits();
+
 /// One line of /proc/self/cgroup joined with the mount of its hierarchy: folders from this process's group up to the
 /// hierarchy's root.
 struct ControlGroup {
@@ -41,5 +51,7 @@ std::optional<ControlGroup> control_group(const std::string& controller, const s
 std::optional<double> cpu_quota(const ControlGroup& group);
 /// See memory_left_by_control_group().
 std::optional<std::size_t> memory_left(const ControlGroup& group);
+/// The least number of processes and threads that the group and those above it may have. None: no limit.
+std::optional<std::int64_t> thread_limit(const ControlGroup& group);
 
 }  // namespace dgsam

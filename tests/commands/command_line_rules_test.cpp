@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 
 #include "tests/temporary_folder.h"
 #include "tools/commands/train_flags.h"
@@ -28,6 +29,14 @@ std::string line_for(std::vector<std::string> words) {
     return line;
   }
   return "";
+}
+
+TEST_CASE("words for another process have files and folders absolute, whichever way they are written") {
+  const std::string here = std::filesystem::current_path().string();
+  CHECK(with_absolute_paths({"--data-dir", "data", "--weights=w.pth", "--manifest", "/list.csv", "--model",
+                             "resnet18"}) == std::vector<std::string>{"--data-dir", here + "/data",
+                                                                      "--weights=" + here + "/w.pth", "--manifest",
+                                                                      "/list.csv", "--model", "resnet18"});
 }
 
 TEST_CASE("what is wrong with a command line is told in one line with flag, value and where help is") {

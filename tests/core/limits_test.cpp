@@ -107,4 +107,23 @@ TEST_CASE("limits: threads are the affinity, or the quota rounded up") {
   CHECK(cpu_limits().threads() >= 1);
 }
 
+TEST_CASE("limits: the least number of threads of a control group and those above it") {
+  const Machine machine;
+  machine.write("proc/self/cgroup", "0::/user/job\n");
+  machine.write("proc/self/mountinfo", kMountOfV2);
+  machine.write("sys/fs/cgroup/user/job/pids.max", "max\n");
+  machine.write("sys/fs/cgroup/user/pids.max", "100\n");
+  const auto group = control_group("pids", machine.root());
+  REQUIRE(group.has_value());
+  CHECK(thread_limit(*group) == 100);
+  machine.write("sys/fs/cgroup/user/job/pids.max", "64\n");
+  CHECK(thread_limit(*group) == 64);
+}
+
+TEST_CASE("limits: some memory is available, and a few threads can be started") {
+  CHECK(available_memory().value_or(1) > 0);
+  require_threads(3);
+  CHECK_FALSE(thread_limits().empty());
+}
+
 }  // namespace dgsam

@@ -111,3 +111,21 @@ TEST_CASE("folders left over from unpacking are refused as domains and as classe
     CHECK(mentions(as_class, "not a class"));
   }
 }
+
+TEST_CASE(
+    "with missing classes allowed a tree's classes are those of all domains, an empty folder is a missing class") {
+  const TemporaryFolder dir;
+  for (const char* file : {"x/cat/1.png", "x/dog/1.png", "y/dog/1.png", "y/emu/1.png"}) write_bytes(dir / file, "");
+  std::filesystem::create_directories(dir / "y/cat");
+  CHECK(mentions(error_of([&] { open_image_folder(dir.path()); }), "--allow-missing-classes"));
+  const ImageFolder folder = open_image_folder(dir.path(), MissingClasses::allow);
+  CHECK(folder.classes == std::vector<std::string>{"cat", "dog", "emu"});
+  REQUIRE(folder.domains[1].samples.size() == 2);
+  CHECK(folder.domains[1].samples[0].label == 1);
+  CHECK(folder.domains[1].samples[1].label == 2);
+  CHECK(mentions(folder.notes.at(0), "x has no image of emu; y has no image of cat"));
+
+  std::filesystem::create_directories(dir / "x/fox");
+  CHECK(mentions(error_of([&] { open_image_folder(dir.path(), MissingClasses::allow); }),
+                 "no domain has an image of class 'fox'"));
+}

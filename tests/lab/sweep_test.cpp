@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -160,8 +161,8 @@ TEST_CASE("a mistake in a sweep is found when it is launched, and named") {
   refused([](auto& d) { d.train.insert(d.train.end(), {"--weights", "/no.pth"}); }, "--weights /no.pth does not exist");
   refused([](auto& d) { d.train.clear(); }, "the folder of the data is needed");
   refused([&](auto& d) { d.grid = tiny.grid(R"({"steps": [1], "batch_size": [1, 2]})"); }, "steps is varied by --grid");
-  write_bytes(tiny.path("refused/other"), "");
-  refused([](auto&) {}, "holds other and no sweep.json");
+  write_bytes(tiny.path("refused/other/job.json"), "");
+  refused([](auto&) {}, "holds other, a sweep's job, and no sweep.json");
 
   Sweep::define(tiny.path("kept"), tiny.definition("swad", 2), {});
   const auto disagrees = [&](const auto& change, const std::string& name) {
@@ -240,6 +241,28 @@ TEST_CASE("a sweep whose launcher and jobs are killed twice ends in the table of
       CHECK_MESSAGE(read_bytes(job.path() / "run" / name) == read_bytes(twin / name), twin.string(), " ", name);
     }
   }
+}
+
+TEST_CASE("a sweep with relative paths and foreign files in its folders goes on from another folder") {
+  const Tiny tiny;
+  const auto in = [&](const std::string& folder, const std::string& words) {
+    const std::string line =
+        "cd " + tiny.path(folder) + " && " + DGSAM_RUN + " " + words + " > " + tiny.log() + " 2>&1";
+    return std::system(line.c_str());
+  };
+  fs::create_directories(tiny.path("elsewhere"));
+  write_bytes(tiny.path("sweep/slurm-1_2.out"), "foreign");
+  write_bytes(tiny.path("sweep/.nfs01"), "foreign");
+  const std::string flags = " --datasets folder --algorithms erm --test-envs d0 --trials 1 --launcher print ";
+  CHECK(in("", "sweep launch --out sweep" + flags +
+                   "-- --data-dir data --model mnist-cnn --image-size 16 "
+                   "--augment none --batch-size 2 --steps 2 --threads 1 --sharpness-images 0") == 0);
+  const std::string job = tiny.path("sweep/folder-erm-0-d0-t0-h0");
+  for (const char* name : {"/.nfs02", "/run/.DS_Store", "/run/train.log"}) write_bytes(job + name, "foreign");
+  INFO(tiny.said());
+  CHECK(in("elsewhere", "sweep launch --out ../sweep --jobs 1") == 0);
+  CHECK(read_bytes(job + "/run/done") == "done");
+  CHECK(read_bytes(job + "/run/train.log") == "foreign");
 }
 
 TEST_CASE("Ctrl-C stops a sweep's jobs with their states saved, and says how to continue") {

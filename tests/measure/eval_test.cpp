@@ -11,6 +11,7 @@
 #include "engine/core/check.h"
 #include "tests/tiny_folder.h"
 #include "tools/measure/domain_result.h"
+#include "tools/measure/eval_data.h"
 #include "tools/measure/predict.h"
 #include "tools/train/trainer.h"
 
@@ -97,8 +98,9 @@ TEST_CASE("confusion matrices add up to the images of each class and to the accu
 
 TEST_CASE("what is given to eval takes the place of what the training had") {
   const TinyRun run;
-  EvalOptions options{
-      .checkpoint = run.checkpoint(), .data = {.test_env = "none", .holdout = 0}, .place = {.precision = Precision::f64}};
+  EvalOptions options{.checkpoint = run.checkpoint(),
+                      .data = {.test_env = "none", .holdout = 0},
+                      .place = {.precision = Precision::f64}};
   const Evaluation evaluation = evaluate_checkpoint(options);
   CHECK(evaluation.json["precision"] == "f64");
   CHECK(evaluation.json["domains"][1]["unseen"] == false);
@@ -111,7 +113,60 @@ TEST_CASE("what is given to eval takes the place of what the training had") {
   options.data.data_dir = run.folder().path("moved");
   CHECK(evaluate_checkpoint(options).json["domains"] == evaluation.json["domains"]);
   std::filesystem::rename(run.folder().path("moved") + "/d2", run.folder().path("moved") + "/e2");
-  CHECK(error_of([&] { evaluate_checkpoint(options); }).find("domain 2 is 'd2'") == 0);
+  const json renamed = evaluate_checkpoint(options).json["domains"];
+  CHECK(renamed[2]["name"] == "e2");
+  CHECK(renamed[2]["unseen"] == true);
+  CHECK(renamed[2]["all"] == evaluation.json["domains"][2]["all"]);
+}
+
+TEST_CASE("eval on a new domain: its images count as unseen, with labels of the checkpoint, classes may be fewer") {
+  const TinyRun run;
+  const std::string data = run.folder().data();
+  const json all = run.evaluate();
+  EvalOptions options{.checkpoint = run.checkpoint(), .place = {.threads = 1}};
+  // The images of d2, as a domain that training had not, by a list.
+  std::string rows = "path,domain,label\n", dark_rows = rows;
+  for (int i = 0; i < 10; ++i) {
+    const std::string name = std::to_string(i) + ".png";
+    rows += "data/d2/bright/" + name + ",site,bright\n";
+    for (std::string* text : {&rows, &dark_rows}) *text += "data/d2/dark/" + name + ",site,dark\n";
+  }
+  options.data.manifest = write_bytes(run.folder().path("site.csv"), rows).string();
+  const json site = evaluate_checkpoint(options).json;
+  REQUIRE(site["domains"].size() == 1);
+  CHECK(site["domains"][0]["unseen"] == true);
+  CHECK(site["domains"][0]["all"] == all["domains"][2]["all"]);
+  CHECK(site["domains"][0]["out"].is_null());
+
+  options.data.manifest = write_bytes(run.folder().path("dark.csv"), dark_rows).string();
+  CHECK(error_of([&] { evaluate_checkpoint(options); }).find("has no image of the class(es) bright") !=
+        std::string::npos);
+  options.data.allow_missing_classes = true;
+  const json dark = evaluate_checkpoint(options).json;
+  CHECK(dark["classes"] == json{"bright", "dark"});
+  CHECK(dark["domains"][0]["class_images"] == json{0, 10});
+  CHECK(dark["domains"][0]["class_accuracy"][1] == all["domains"][2]["class_accuracy"][1]);
+
+  options.data.manifest =
+      write_bytes(run.folder().path("dim.csv"), "path,domain,label\ndata/d2/dark/0.png,s,dim\n").string();
+  CHECK(error_of([&] { evaluate_checkpoint(options); }).find("has the class(es) dim, which ") != std::string::npos);
+  // A part of training's domains keeps its splits.
+  std::filesystem::create_directories(run.folder().path("part"));
+  std::filesystem::copy(data + "/d2", run.folder().path("part/d2"), std::filesystem::copy_options::recursive);
+  options.data = {.data_dir = run.folder().path("part")};
+  const json part = evaluate_checkpoint(options).json;
+  CHECK(part["domains"][0]["out"] == all["domains"][2]["out"]);
+  CHECK(part["domains"][0]["unseen"] == false);
+}
+
+TEST_CASE("eval notes that the files are not those of training, and names them") {
+  const TinyRun run;
+  const Checkpoint checkpoint = read_checkpoint(run.checkpoint());
+  CHECK(open_eval_data(checkpoint, {}).notes.empty());
+  std::filesystem::rename(run.folder().data() + "/d0/dark/1.png", run.folder().data() + "/d0/dark/x.png");
+  const std::vector<std::string> notes = open_eval_data(checkpoint, {}).notes;
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0].find("1 is gone (d0/dark/1.png), 1 is new (d0/dark/x.png)") != std::string::npos);
 }
 
 TEST_CASE("predict agrees with eval, image by image, in sorted order") {

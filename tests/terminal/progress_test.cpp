@@ -80,6 +80,23 @@ TEST_CASE("a terminal line never reaches the last column and covers a longer lin
   CHECK(last.size() >= 1 + 59 + 1);
 }
 
+TEST_CASE("in a narrow terminal the bar goes first and the title second: the percentage is always seen") {
+  FakeScreen fake;
+  const auto shown = [&](int columns) {
+    fake.columns = columns;
+    ProgressBar bar("Evaluating", 200, 0, fake.screen(true));
+    fake.written();
+    fake.time += 30;
+    bar.advance(120);
+    return fake.written();
+  };
+  CHECK(shown(80).find("Evaluating [############........] 60%  120/200") == 1);
+  CHECK(shown(40) == "\rEvaluating [############........] 60%  ");
+  CHECK(shown(30) == "\rEvaluating 60%  120/200  4.0/s");
+  CHECK(shown(20) == "\rEvaluating 60%  120");
+  CHECK(shown(12) == "\r60%  120/20");
+}
+
 TEST_CASE("without a terminal a line is printed every ten seconds and at the end") {
   FakeScreen fake;
   ProgressBar bar("train ERM", 100, 0, fake.screen(false));

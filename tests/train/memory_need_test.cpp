@@ -41,3 +41,13 @@ TEST_CASE("out of memory: the error names every part, what is free, and the larg
 TEST_CASE("out of memory: when no batch fits the error says that") {
   CHECK(error_of([] { require_memory(need_of(4), 130 * kMiB); }).find("not even --batch-size 1") != std::string::npos);
 }
+
+TEST_CASE("out of memory on a CPU: the error speaks of the host's memory and of saving the state") {
+  MemoryNeed need = need_of(32);
+  need.on_host = true;
+  const std::string error = error_of([&] { require_memory(need, 600 * kMiB); });
+  CHECK(error.find("out of memory: a pass over 32 images needs 1700 MiB") == 0);
+  CHECK(error.find("40 MiB of scratch memory and to save the state, and 600 MiB are free (of the machine, or of") !=
+        std::string::npos);
+  CHECK(error.find("--batch-size 10 would fit") != std::string::npos);
+}

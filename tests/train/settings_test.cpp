@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -74,6 +75,31 @@ TEST_CASE("numbers out of their range are refused with flag, value and rule") {
   CHECK(error([](TrainConfig& c) { c.holdout = std::nan(""); }) == "--holdout nan: must lie in [0, 1)");
   CHECK(error([](TrainConfig& c) { c.eval_every = 0; }) == "--eval-every 0: must be at least 1");
   CHECK(error([](TrainConfig& c) { c.cache_gb = -1; }) == "--cache-gb -1: must not be negative");
+}
+
+TEST_CASE("files and folders become absolute, and one in place of the other takes its place when resuming") {
+  const TemporaryFolder folder;
+  const std::string here = std::filesystem::current_path().string();
+  TrainConfig config;
+  config.data_dir = "a/../data";
+  config.weights = "w.safetensors";
+  make_paths_absolute(config);
+  CHECK(config.data_dir == here + "/data");
+  CHECK(config.weights == here + "/w.safetensors");
+  CHECK(config.manifest.empty());
+
+  TrainConfig begun;  // as earlier versions recorded it
+  begun.data_dir = "data";
+  begun.weights = "w.safetensors";
+  std::ofstream(folder / "config.json") << begun.to_json().dump();
+  config.out = folder.file("");
+  CHECK(configuration_to_resume(config, {"data_dir", "weights"}).weights == "w.safetensors");
+  config.weights = here + "/other.safetensors";
+  CHECK(error_of([&] { configuration_to_resume(config, {"weights"}); }).find("--weights is ") == 0);
+  config.manifest = "/list.csv";
+  const TrainConfig resumed = configuration_to_resume(config, {"manifest"});
+  CHECK(resumed.data_dir.empty());
+  CHECK(resumed.manifest == "/list.csv");
 }
 
 TEST_CASE("resuming takes the recorded settings, what may change where it is given, and what is asked at each start") {

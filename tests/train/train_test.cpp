@@ -282,7 +282,7 @@ TEST_CASE("bad values and paths give one line that names them") {
   CHECK(message([](TrainConfig& c) { c.dataset = "CIFAR"; }).find("PACS") != std::string::npos);
 }
 
-TEST_CASE("a folder that holds a run is replaced only with --overwrite, one that holds other files never") {
+TEST_CASE("a folder that holds a run is replaced only with --overwrite, and other files in it stay") {
   const TinyFolder folder;
   TrainConfig config = folder.config("erm", "once");
   Trainer(config).run();
@@ -292,8 +292,8 @@ TEST_CASE("a folder that holds a run is replaced only with --overwrite, one that
   config.overwrite = true;
   Trainer(config).run();
   std::ofstream(folder.path("once/thesis.txt")) << "mine";
-  CHECK(error_of([&] { Trainer{config}; }).find("thesis.txt") != std::string::npos);
-  CHECK(fs::exists(folder.path("once/summary.json")));
+  Trainer(config).run();
+  CHECK(read_bytes(folder.path("once/thesis.txt")) == "mine");
 }
 
 TEST_CASE("a backend check takes its steps, compares them with the reference, and leaves no finished run") {

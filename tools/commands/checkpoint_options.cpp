@@ -5,6 +5,9 @@ namespace dgsam {
 void add_data_options(CLI::App& command, DataChoice& data) {
   command.add_option("--dataset", data.dataset, "As for train [what the checkpoint was trained on]");
   command.add_option("--data-dir", data.data_dir, "The data set's root or its parent [the training's]");
+  command.add_option("--manifest", data.manifest,
+                     "Instead of --data-dir, a list of images as for train [the training's]");
+  command.add_flag("--allow-missing-classes", data.allow_missing_classes, "Domains may lack classes, as for train");
   command.add_option("--test-env", data.test_env, "The domain that counts as unseen [the training's]");
   command.add_option("--trial-seed", data.trial_seed, "Seed of the splits [the training's]");
   command.add_option("--holdout", data.holdout, "Fraction of the `out` splits [the training's]");

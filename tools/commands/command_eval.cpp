@@ -17,10 +17,12 @@ void add_eval_command(CLI::App& app) {
       "Prints accuracy and loss per domain, over all images and over the `in` and `out` splits of training, accuracy\n"
       "per class, and the confusion matrix of the unseen domain; --json has the matrices of all. --save writes the "
       "same\n"
-      "beside the checkpoint, where `report` finds it.\n\n"
+      "beside the checkpoint, where `report` finds it. With --data-dir or --manifest the domains may be others than "
+      "those\nof training, with classes that it had.\n\n"
       "Examples:\n"
       "  dgsam-run eval runs/pacs-sketch-dgsam/best.safetensors --data-dir data --json sketch.json\n"
-      "  dgsam-run eval runs/pacs-sketch-dgsam/last.safetensors --mistakes 6 --save");
+      "  dgsam-run eval runs/pacs-sketch-dgsam/last.safetensors --mistakes 6 --save\n"
+      "  dgsam-run eval runs/mine/best.safetensors --manifest new-site.csv --allow-missing-classes");
   const auto options = std::make_shared<EvalOptions>();
   const auto json = std::make_shared<std::string>();
   const auto save = std::make_shared<bool>(false);

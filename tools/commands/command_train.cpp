@@ -24,6 +24,7 @@ void add_train_command(CLI::App& app) {
   command->callback([config, command] {
     const std::set<std::string> given = given_fields(*command);
     apply_defaults(*config, given);
+    make_paths_absolute(*config);
     if (config->resume) *config = configuration_to_resume(*config, given);
     resolve(*config);
     if (config->backend_check > 0) return Trainer(*config).check_backend();

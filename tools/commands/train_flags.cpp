@@ -77,7 +77,25 @@ TrainFlags parse_train_flags(std::vector<std::string> words, const std::string& 
     fail(whose, " are not train's: ", error.what());
   }
   flags.given = given_fields(app);
+  make_paths_absolute(flags.config);
   return flags;
+}
+
+std::vector<std::string> with_absolute_paths(std::vector<std::string> words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    for (const SettingGroup& group : setting_groups()) {
+      for (const Setting& setting : group.settings) {
+        if (!setting.rules.path) continue;
+        const std::string flag = setting.flag(), joined = flag + "=";
+        if (words[i].starts_with(joined)) {
+          words[i] = joined + absolute_path(words[i].substr(joined.size()));
+        } else if (i > 0 && words[i - 1] == flag) {
+          words[i] = absolute_path(words[i]);
+        }
+      }
+    }
+  }
+  return words;
 }
 
 }  // namespace dgsam

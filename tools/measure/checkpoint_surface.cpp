@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <utility>
 
-#include "data/datasets.h"
 #include "data/splits.h"
 #include "models/parameters.h"
 #include "tools/terminal/progress.h"
+#include "tools/train/open_data.h"
 
 namespace dgsam {
 
@@ -17,7 +17,7 @@ CheckpointSurface::CheckpointSurface(const Checkpoint& checkpoint, const Surface
   config_.threads = options.place.threads;
   config_.precision = options.place.precision.value_or(config_.precision);
 
-  folder_ = open_image_folder(dataset_root(find_dataset(config_.dataset), config_.data_dir));
+  folder_ = open_data(config_);
   require_same_data(checkpoint, folder_);
   const int test_env = find_test_env(folder_, config_.test_env);
   std::vector<DomainIndices> parts;
@@ -26,7 +26,7 @@ CheckpointSurface::CheckpointSurface(const Checkpoint& checkpoint, const Surface
     // Only the images to be looked at stay in the folder.
     std::vector<Sample>& samples = folder_.domains[domain].samples;
     const Split split =
-        split_indices(std::ssize(samples), config_.holdout, config_.trial_seed, static_cast<int>(domain));
+        split_domain(folder_.domains[domain], config_.holdout, config_.trial_seed, static_cast<int>(domain));
     require(!split.in.empty(), "domain ", folder_.domains[domain].name, " of ", folder_.root.string(),
             " has no image in its in-split with --holdout ", config_.holdout);
     const std::size_t count = std::min(split.in.size(), static_cast<std::size_t>(options.images));
@@ -37,6 +37,7 @@ CheckpointSurface::CheckpointSurface(const Checkpoint& checkpoint, const Surface
       part.indices.push_back(static_cast<int>(i));
     }
     samples = std::move(chosen);
+    folder_.domains[domain].held_out.clear();
     parts.push_back(std::move(part));
     if (static_cast<int>(domain) != test_env) sources.push_back(domain);
   }

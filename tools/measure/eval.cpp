@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "data/datasets.h"
 #include "tools/measure/domain_result.h"
+#include "tools/measure/eval_data.h"
 #include "tools/terminal/progress.h"
 
 namespace dgsam {
@@ -41,12 +41,8 @@ Evaluation evaluate_checkpoint(const EvalOptions& options) {
   const Checkpoint checkpoint = read_checkpoint(options.checkpoint);
   const TrainConfig config = options.data.over(checkpoint.config);
 
-  const DatasetSpec& dataset = find_dataset(config.dataset);
-  const ImageFolder folder = open_image_folder(dataset_root(dataset, config.data_dir));
-  for (const std::string& note : folder.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
-  std::fprintf(stderr, "%s\n", verify_known(folder, dataset).c_str());
-  require_same_data(checkpoint, folder);
-  const int test_env = find_test_env(folder, config.test_env);
+  const EvalData evaluated = open_eval_data(checkpoint, options.data);
+  const ImageFolder& folder = evaluated.folder;
   CheckpointNetwork network(checkpoint, options.place);
   const auto classes = static_cast<std::size_t>(network.classes());
 
@@ -54,11 +50,10 @@ Evaluation evaluate_checkpoint(const EvalOptions& options) {
   ProgressBar progress("Evaluating", images.total_images());
   std::vector<DomainResult> results;
   for (int domain = 0; domain < static_cast<int>(folder.domains.size()); ++domain) {
-    const Domain& data = folder.domains[static_cast<std::size_t>(domain)];
-    const auto count = static_cast<std::int64_t>(data.samples.size());
-    const Split split = split_indices(count, config.holdout, config.trial_seed, domain);
-    DomainResult& result =
-        results.emplace_back(data.name, domain == test_env, split, network.classes(), options.mistakes);
+    const auto at = static_cast<std::size_t>(domain);
+    const Domain& data = folder.domains[at];
+    DomainResult& result = results.emplace_back(data.name, evaluated.unseen[at], evaluated.splits[at],
+                                                network.classes(), options.mistakes);
     std::vector<int> all(data.samples.size());
     std::iota(all.begin(), all.end(), 0);
     EvalReader reader(images, {domain, std::move(all)}, checkpoint.transform(), network.batch_size(),

@@ -24,7 +24,7 @@ struct Evaluation {
 std::string eval_file(const std::string& checkpoint);
 
 /// Evaluates each image once, with progress on standard error. Throws Error for a file that is no checkpoint, for data
-/// of other domains or classes than the checkpoint's, and for an image that cannot be decoded.
+/// that open_eval_data() refuses, and for an image that cannot be decoded.
 Evaluation evaluate_checkpoint(const EvalOptions& options);
 
 }  // namespace dgsam

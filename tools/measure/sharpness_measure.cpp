@@ -1,6 +1,7 @@
 #include "tools/measure/sharpness_measure.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -9,10 +10,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "data/datasets.h"
 #include "data/splits.h"
 #include "engine/core/check.h"
 #include "tools/measure/measurement_file.h"
+#include "tools/train/open_data.h"
 
 namespace dgsam {
 
@@ -76,17 +77,18 @@ int batch_of(const SharpnessOptions& options) {
 /// The data trees of checkpoints, each read once.
 class Folders {
  public:
-  const ImageFolder& at(const fs::path& root) {
-    const auto [found, is_new] = folders_.try_emplace(root);
+  const ImageFolder& at(const TrainConfig& config) {
+    const auto [found, is_new] = folders_.try_emplace(
+        {config.dataset, config.data_dir, config.manifest, config.allow_missing_classes ? "union" : ""});
     if (is_new) {
-      found->second = open_image_folder(root);
+      found->second = open_data(config);
       for (const std::string& note : found->second.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
     }
     return found->second;
   }
 
  private:
-  std::map<fs::path, ImageFolder> folders_;
+  std::map<std::array<std::string, 4>, ImageFolder> folders_;
 };
 
 /// Those of `asked` in the order of the data, the total last.
@@ -116,7 +118,7 @@ std::int64_t images_of(const std::string& loss, const ImageFolder& folder, int t
   for (int domain = 0; domain < static_cast<int>(folder.domains.size()); ++domain) {
     const Domain& data = folder.domains[static_cast<std::size_t>(domain)];
     if (loss == kTotal ? domain == test_env : loss != data.name) continue;
-    const Split split = split_indices(std::ssize(data.samples), config.holdout, config.trial_seed, domain);
+    const Split split = split_domain(data, config.holdout, config.trial_seed, domain);
     images += std::min<std::int64_t>(most, std::ssize(split.in));
   }
   return images;
@@ -128,7 +130,7 @@ SharpnessPlan plan_one(const std::string& path, const SharpnessOptions& options,
   const SurfaceOptions& surface = options.surface;
   const TrainConfig config = surface.data.over(trained);
 
-  const ImageFolder& folder = folders.at(dataset_root(find_dataset(config.dataset), config.data_dir));
+  const ImageFolder& folder = folders.at(config);
   require_same_data(plan.checkpoint, folder);
   const int test_env = find_test_env(folder, config.test_env);
   plan.losses = chosen_losses(options.domains, folder);

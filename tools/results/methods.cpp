@@ -17,10 +17,10 @@ namespace fs = std::filesystem;
 using Values = std::map<std::string, std::string>;  // of settings by name
 
 /// Values that say which run of a method this is, or where it ran; --swad and --average have words of their own.
-const std::set<std::string> kNotOfMethod{"dataset",   "data_dir",   "test_env", "algorithm", "trial_seed",
-                                         "seed",      "cache",      "cache_gb", "threads",   "onednn",
-                                         "device",    "save_every", "swad",     "average",   "sharpness_images",
-                                         "eval_mode", "oracle"};
+const std::set<std::string> kNotOfMethod{
+    "dataset",          "data_dir",  "test_env", "algorithm", "trial_seed",           "seed", "cache",
+    "cache_gb",         "threads",   "onednn",   "device",    "save_every",           "swad", "average",
+    "sharpness_images", "eval_mode", "oracle",   "manifest",  "allow_missing_classes"};
 
 /// The settings of train that decide what the method is. Others in config.json follow from them or from the data.
 Values method_settings(const FinishedRun& run) {

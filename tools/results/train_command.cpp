@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tools/terminal/command_line.h"
+#include "tools/train/settings.h"
 #include "tools/train/train_config.h"
 
 namespace dgsam {
@@ -25,11 +26,13 @@ std::string train_command(const ordered_json& config, const std::filesystem::pat
   const ordered_json assumed = defaults.to_json(), values = run.to_json();
   std::vector<std::string> words{"dgsam-run", "train"};
   for (const auto& [name, value] : values.items()) {
-    const bool always = name == "algorithm" || name == "test_env" || name == "dataset" || name == "data_dir";
+    const bool always =
+        name == "algorithm" || name == "test_env" || name == "dataset" || (name == "data_dir" && run.manifest.empty());
     // With no number of threads given, all cores are used: as many as the run had give the same bits.
     const bool threads = name == "threads" && value == 0 && config.contains("cpu_threads");
     if (!always && !threads && value == assumed[name]) continue;
     words.push_back(flag_of(name));
+    if (find_setting(name)->rules.bare) continue;  // it is on, as its default is off
     words.push_back(flag_value(threads ? config["cpu_threads"] : value));
   }
   words.insert(words.end(), {"--out", folder.string()});

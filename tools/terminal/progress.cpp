@@ -118,7 +118,13 @@ std::string ProgressBar::status() const {
 
 std::string ProgressBar::bar() const {
   const auto filled = static_cast<std::size_t>(kBarWidth * done_ / total_);
-  return title_ + " [" + std::string(filled, '#') + std::string(kBarWidth - filled, '.') + "] " + status();
+  const std::string drawn = "[" + std::string(filled, '#') + std::string(kBarWidth - filled, '.') + "] ";
+  const std::string status = this->status(), percent = std::to_string(100 * done_ / total_) + "%";
+  // Where the line is narrow, what matters least goes first.
+  const auto width = static_cast<std::size_t>(std::max(1, screen_.columns() - 1));
+  const std::size_t numbers = std::min(status.size(), percent.size() + 2);
+  if (title_.size() + 1 + drawn.size() + numbers <= width) return title_ + " " + drawn + status;
+  return title_.size() + 1 + numbers <= width ? title_ + " " + status : status;
 }
 
 void ProgressBar::show(std::string line) {

@@ -10,6 +10,12 @@ volatile std::sig_atomic_t caught = 0;
 
 void note(int signal) { caught = signal; }
 
+/// A program under nohup goes on when its terminal is closed.
+bool hangup_is_ignored() {
+  struct sigaction action {};
+  return sigaction(SIGHUP, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 void install(void (*handler)(int), int flags) {
   struct sigaction action {};
   action.sa_handler = handler;
@@ -17,6 +23,7 @@ void install(void (*handler)(int), int flags) {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  if (!hangup_is_ignored()) sigaction(SIGHUP, &action, nullptr);
 }
 
 }  // namespace

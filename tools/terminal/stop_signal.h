@@ -1,4 +1,5 @@
-// Ctrl-C and SIGTERM: work stops at the next safe point instead of in the middle of something.
+// Ctrl-C, SIGTERM and SIGHUP (a terminal that was closed): work stops at the next safe point instead of in the middle
+// of something.
 #pragma once
 
 #include <exception>
@@ -18,7 +19,8 @@ class Stopped : public std::exception {
   std::string message_;
 };
 
-/// While one lives, the first SIGINT or SIGTERM is only noted; a second one ends the program as ever.
+/// While one lives, the first SIGINT, SIGTERM or SIGHUP is only noted; a second one of its kind ends the program as
+/// ever. SIGHUP stays ignored where it was (nohup).
 /// One at a time.
 class StopSignals {
  public:

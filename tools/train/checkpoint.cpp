@@ -110,12 +110,21 @@ Checkpoint parse_checkpoint(const std::map<std::string, std::string>& values, co
     require(deviation > 0, path, ": the metadata \"normalisation\" has the standard deviation ", deviation);
   checkpoint.step = metadata.number("step");
   checkpoint.revision = metadata.text("revision");
+  if (values.contains("files_md5")) checkpoint.files_md5 = metadata.text("files_md5");
   return checkpoint;
 }
 
 TrainConfig DataChoice::over(TrainConfig config) const {
   config.dataset = dataset.value_or(config.dataset);
-  config.data_dir = data_dir.value_or(config.data_dir);
+  if (data_dir || manifest) {
+    require(!data_dir || !manifest, "--data-dir and --manifest both say where the images are: give one of them");
+    config.data_dir = absolute_path(data_dir.value_or(""));
+    config.manifest = absolute_path(manifest.value_or(""));
+    if (manifest && !dataset) config.dataset = "folder";
+  }
+  require(config.manifest.empty() || config.dataset == "folder", "--manifest is for --dataset folder, not for ",
+          config.dataset);
+  config.allow_missing_classes = config.allow_missing_classes || allow_missing_classes;
   config.test_env = test_env.value_or(config.test_env);
   config.trial_seed = trial_seed.value_or(config.trial_seed);
   config.holdout = holdout.value_or(config.holdout);

@@ -24,6 +24,7 @@ struct Checkpoint {
   std::array<float, 3> mean{}, std{};
   std::int64_t step = 0;  ///< the last one taken before it was written
   std::string revision;   ///< of the program that wrote it
+  std::string files_md5;  ///< digest_of() the files of training; empty when the file does not say
 
   /// The evaluation transform.
   TransformSpec transform() const;
@@ -40,11 +41,14 @@ void require_same_data(const Checkpoint& checkpoint, const ImageFolder& folder);
 
 /// Which data a checkpoint is looked at with: those that it was trained on, but for what is given here.
 struct DataChoice {
-  std::optional<std::string> dataset = {}, data_dir = {}, test_env = {};
+  std::optional<std::string> dataset = {}, data_dir = {}, manifest = {}, test_env = {};
   std::optional<int> trial_seed = {};
   std::optional<double> holdout = {};
+  bool allow_missing_classes = false;
 
-  /// `config` with what is given.
+  /// Whether it says where the images are: they may be others than those of training.
+  bool gives_data() const { return dataset || data_dir || manifest; }
+  /// `config` with what is given, paths made absolute.
   TrainConfig over(TrainConfig config) const;
 };
 

@@ -17,10 +17,12 @@ void require_memory(const MemoryNeed& need, std::size_t free) {
   const auto mib = [](std::size_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; };
   const std::string remedy =
       fits > 0 ? "--batch-size " + std::to_string(fits) + " would fit" : "not even --batch-size 1 would fit";
-  fail("out of device memory: a pass over ", need.batch_size, " images needs ", mib(need.activations),
-       " for activations and up to ", mib(need.scratch), " of scratch memory, and ", mib(free), " are free beside ",
-       mib(need.vectors), " of parameters, gradients and optimizer state and ", mib(need.batches), " of batches; ",
-       remedy, ", or take a smaller --image-size");
+  fail("out of ", need.on_host ? "" : "device ", "memory: a pass over ", need.batch_size, " images needs ",
+       mib(need.activations), " for activations and up to ", mib(need.scratch), " of scratch memory",
+       need.on_host ? " and to save the state" : "", ", and ", mib(free), " are free",
+       need.on_host ? " (of the machine, or of the limit of the control group)" : "", " beside ", mib(need.vectors),
+       " of parameters, gradients and optimizer state and ", mib(need.batches), " of batches; ", remedy,
+       ", or take a smaller --image-size");
 }
 
 }  // namespace dgsam

@@ -1,4 +1,4 @@
-// What a training run needs of the device's memory, before it needs it.
+// What a training run needs of the memory of the device, or of the host where that computes, before it needs it.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,7 @@ struct MemoryNeed {
   int batch_size = 0;           ///< images per domain
   /// `activations` if the batch size were another one.
   std::function<std::size_t(int batch_size)> activations_of;
+  bool on_host = false;  ///< the memory is the host's: `scratch` is also what saving the state takes
 };
 
 /// Throws Error when `activations` and `scratch` are more than `free` bytes: with what each part takes, what is free,

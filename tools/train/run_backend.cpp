@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "engine/core/check.h"
+#include "engine/cpu/cpu_backend.h"
 #include "engine/make_backend.h"
 
 namespace dgsam {
@@ -16,6 +17,11 @@ RunBackend::RunBackend(const TrainConfig& config) : device_(make_backend(config.
   // A GPU's reference is the CPU at its fastest; the CPU's own are the loops without a library.
   reference_ = make_backend("cpu", {.threads = config.threads, .onednn = device_->is_asynchronous()});
   compare_ = std::make_unique<CompareBackend>(*device_, *reference_, tf32);
+}
+
+std::optional<std::size_t> RunBackend::host_bytes() const {
+  const auto* const cpu = dynamic_cast<const CpuBackend*>(device_.get());
+  return cpu ? std::optional(cpu->bytes_allocated()) : std::nullopt;
 }
 
 void RunBackend::report_differences() const {

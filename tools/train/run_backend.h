@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "engine/check/compare_backend.h"
 #include "tools/train/train_config.h"
@@ -15,6 +16,8 @@ class RunBackend {
   explicit RunBackend(const TrainConfig& config);
 
   Backend& get() const { return compare_ ? *compare_ : *device_; }
+  /// Bytes of host memory that buffers take, where the device is the CPU; else nothing.
+  std::optional<std::size_t> host_bytes() const;
   /// With backend_check: prints the largest difference of each operation. Throws Error when one is more than rounding
   /// explains.
   void report_differences() const;

@@ -1,11 +1,11 @@
 #include "tools/train/run_data.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 
-#include "data/datasets.h"
 #include "engine/core/check.h"
+#include "tools/train/file_list.h"
+#include "tools/train/open_data.h"
 
 namespace dgsam {
 
@@ -26,16 +26,17 @@ TransformSpec transform_of(const TrainConfig& config) {
 }  // namespace
 
 RunData::RunData(const TrainConfig& config) : transform(transform_of(config)) {
-  const DatasetSpec& dataset = find_dataset(config.dataset);
-  folder = open_image_folder(dataset_root(dataset, config.data_dir));
-  for (const std::string& note : folder.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
-  std::fprintf(stderr, "%s\n", verify_known(folder, dataset).c_str());
+  folder = open_data(config, true);
+  files_md5 = digest_of(file_list(folder));
   test_env = find_test_env(folder, config.test_env);
   for (int domain = 0; domain < domains(); ++domain) {
-    const auto count = static_cast<std::int64_t>(folder.domains[static_cast<std::size_t>(domain)].samples.size());
-    splits.push_back(split_indices(count, config.holdout, config.trial_seed, domain));
+    const Domain& here = folder.domains[static_cast<std::size_t>(domain)];
+    splits.push_back(split_domain(here, config.holdout, config.trial_seed, domain));
     if (!is_source(domain)) continue;
-    require(!splits.back().in.empty(), "domain ", name(domain), " has ", count,
+    const bool trained_on = !splits.back().in.empty();
+    require(trained_on || here.held_out.empty(), "domain ", name(domain), ": ", config.manifest,
+            " holds all of its images out: none is left to train on");
+    require(trained_on, "domain ", name(domain), " has ", here.samples.size(),
             " images, of which none is left to train on with --holdout ", config.holdout);
     sources.push_back(domain);
   }
@@ -53,6 +54,11 @@ std::vector<std::string> RunData::source_names() const {
   std::vector<std::string> names;
   for (const int domain : sources) names.push_back(name(domain));
   return names;
+}
+
+bool RunData::holds_out() const {
+  return std::any_of(sources.begin(), sources.end(),
+                     [&](int domain) { return !splits[static_cast<std::size_t>(domain)].out.empty(); });
 }
 
 const std::vector<int>& RunData::indices(const DomainSplit& split) const {

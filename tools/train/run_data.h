@@ -27,6 +27,7 @@ struct RunData {
   explicit RunData(const TrainConfig& config);
 
   ImageFolder folder;
+  std::string files_md5;  ///< digest_of() their file_list()
   int test_env = kNoTestEnv;
   std::vector<int> sources;   ///< domains trained on; position in this list is what optim/ calls a domain
   std::vector<Split> splits;  ///< of each domain
@@ -38,6 +39,8 @@ struct RunData {
   const std::string& name(int domain) const { return folder.domains[static_cast<std::size_t>(domain)].name; }
   std::vector<std::string> names() const;
   std::vector<std::string> source_names() const;
+  /// Whether training-domain validation has an image to go by.
+  bool holds_out() const;
   bool is_source(int domain) const { return domain != test_env; }
 
   const std::vector<int>& indices(const DomainSplit& split) const;

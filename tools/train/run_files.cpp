@@ -12,6 +12,7 @@
 
 #include "engine/core/check.h"
 #include "engine/io/atomic_file.h"
+#include "tools/train/file_list.h"
 #include "tools/train/run_state.h"
 
 namespace dgsam {
@@ -19,10 +20,21 @@ namespace dgsam {
 namespace {
 
 constexpr const char* kLock = "lock";
-constexpr std::array kOurs = {
-    "config.json",      "metrics.jsonl",    "timing.jsonl",       "results.jsonl", "summary.json", "last.safetensors",
-    "best.safetensors", "swad.safetensors", "moving.safetensors", "program.txt",   "done",         kStateFile,
-    kPreviousStateFile, kNewStateFile};
+constexpr std::array kOurs = {"config.json",
+                              "metrics.jsonl",
+                              "timing.jsonl",
+                              "results.jsonl",
+                              "summary.json",
+                              "last.safetensors",
+                              "best.safetensors",
+                              "swad.safetensors",
+                              "moving.safetensors",
+                              "program.txt",
+                              "done",
+                              kStateFile,
+                              kPreviousStateFile,
+                              kNewStateFile,
+                              kFileList};
 
 /// A file of a run, or what a process that was killed has left of writing one.
 bool is_ours(const std::string& name) {
@@ -74,9 +86,7 @@ RunFiles::RunFiles(const std::filesystem::path& folder, Existing existing) : fol
   bool holds_run = false;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    require(is_ours(name), "--out ", folder.string(), " holds ", name,
-            ", which is not part of a run: choose another folder");
-    holds_run = holds_run || name != kLock;
+    holds_run = holds_run || (is_ours(name) && name != kLock);
   }
   lock_ = std::make_unique<FolderLock>(folder);
   require(!holds_run || existing != Existing::refuse, "--out ", folder.string(),
@@ -88,7 +98,7 @@ void RunFiles::begin() {
   for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
     const std::string name = entry.path().filename().string();
     // A run that was stopped before it had a state begins anew, but must not lose what it was asked to do.
-    const bool kept = name == kLock || (resumes_ && name == "config.json");
+    const bool kept = !is_ours(name) || name == kLock || (resumes_ && name == "config.json");
     if (!kept) std::filesystem::remove(entry.path());
   }
   open({});
@@ -96,7 +106,8 @@ void RunFiles::begin() {
 
 void RunFiles::resume(const Lengths& lengths) {
   for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
-    if (is_temporary(entry.path().filename().string())) std::filesystem::remove(entry.path());
+    const std::string name = entry.path().filename().string();
+    if (is_ours(name) && is_temporary(name)) std::filesystem::remove(entry.path());
   }
   open(lengths);
 }

@@ -37,8 +37,8 @@ class RunFiles {
     std::uint64_t metrics = 0, timing = 0, results = 0;
   };
 
-  /// Makes the folder if need be and locks it. Throws Error when another process has it, or when it holds anything that
-  /// no run writes: nothing of a user's is ever removed.
+  /// Makes the folder if need be and locks it. Throws Error when another process has it. What no run writes (logs, a
+  /// file server's names) does not count and is left alone: nothing of a user's is ever removed.
   RunFiles(const std::filesystem::path& folder, Existing existing);
 
   /// Whether there is a run to go on with: its configuration was written.

@@ -11,6 +11,7 @@
 #include "tools/terminal/stop_signal.h"
 #include "tools/terminal/versions.h"
 #include "tools/train/batch_statistics.h"
+#include "tools/train/failed_read.h"
 #include "tools/train/one_step_sharpness.h"
 #include "tools/train/run_state.h"
 #include "tools/train/step_log.h"
@@ -33,7 +34,7 @@ NamedAccuracies accuracies_of(const std::vector<SplitScore>& scores) {
 void RunOutcome::evaluate(std::int64_t step) {
   const auto start = StepLog::Clock::now();
   const std::vector<SplitScore> scores =
-      evaluate_splits(setup_, setup_.theta, setup_.statistics, step, StopSignals::check);
+      reading([&] { return evaluate_splits(setup_, setup_.theta, setup_.statistics, step, StopSignals::check); });
   const std::optional<Validation> validation = validation_of(scores, setup_.data);
   write_results(step, scores, validation, seconds_since(start));
   print_row(step, scores);
@@ -94,10 +95,10 @@ void RunOutcome::select(std::int64_t step, const std::vector<SplitScore>& scores
                         const std::optional<Validation>& validation) {
   const int unseen = setup_.data.test_env;
   const Selection choice{step, accuracy_of(scores, {unseen, true})};
-  // Without held-out images there is nothing to select by, and the last checkpoint is the best one.
-  const double score = validation ? validation->accuracy : static_cast<double>(step);
-  if (!progress_.best_validation || score > *progress_.best_validation) {
-    progress_.best_validation = score;
+  if (!validation) {
+    save("best.safetensors", step);  // there is nothing to select by: the last one
+  } else if (!progress_.best_validation || validation->accuracy > *progress_.best_validation) {
+    progress_.best_validation = validation->accuracy;
     progress_.select("training_domain_validation", choice);
     save("best.safetensors", step);
   }
@@ -147,7 +148,8 @@ Json RunOutcome::finish_average(const std::string& name, std::int64_t step, cons
   const FlatVector estimated = statistics_of(average);
   const FlatVector& statistics = estimated.data() ? estimated : setup_.statistics;
   save(name + ".safetensors", step, average, statistics);
-  const std::vector<SplitScore> scores = evaluate_splits(setup_, average, statistics, step, [] {});
+  const std::vector<SplitScore> scores =
+      reading([&] { return evaluate_splits(setup_, average, statistics, step, [] {}); });
   const std::optional<double> unseen = accuracy_of(scores, {setup_.data.test_env, true});
   return {
       {"step", step}, {"accuracy", unseen ? Json(*unseen) : Json()}, {"accuracies", json_of(accuracies_of(scores))}};
@@ -188,8 +190,10 @@ void RunOutcome::add_sharpness(Json& summary) {
   std::fprintf(stderr, "Measuring sharpness (%d images per domain)\n", config.sharpness_images);
   DomainLosses losses(setup_.backend, setup_.model(), setup_.network_options(config.batch_size), setup_.arena(),
                       *setup_.images, setup_.data.first_images(config.sharpness_images), setup_.statistics);
-  const Sharpness sharpness =
-      one_step_sharpness(setup_.backend, losses, {sources.begin(), sources.end()}, setup_.theta, config.sharpness_rho);
+  const Sharpness sharpness = reading([&] {
+    return one_step_sharpness(setup_.backend, losses, {sources.begin(), sources.end()}, setup_.theta,
+                              config.sharpness_rho);
+  });
   for (int domain = 0; domain < setup_.data.domains(); ++domain) {
     summary["sharpness"][setup_.data.name(domain)] = sharpness.domains[static_cast<std::size_t>(domain)];
   }
@@ -207,6 +211,7 @@ void RunOutcome::save(const std::string& name, std::int64_t step, const FlatVect
                 {"classes", Json(setup_.data.folder.classes).dump()},
                 {"domains", Json(setup_.data.names()).dump()},
                 {"normalisation", normalisation.dump()},
+                {"files_md5", setup_.data.files_md5},
                 {"revision", versions()[1].second}});
 }
 

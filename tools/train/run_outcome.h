@@ -21,7 +21,8 @@ class RunOutcome {
       : setup_(setup), files_(files), progress_(progress) {}
 
   /// One line of results.jsonl, one row of the terminal's table, the checkpoints, and what each method of model
-  /// selection takes so far. Throws Stopped, having changed nothing, when a signal comes.
+  /// selection takes so far. Throws Stopped when a signal comes and FailedRead, having changed
+  /// nothing.
   void evaluate(std::int64_t step);
   /// The last checkpoint, SWAD's average, the sharpness, summary.json and done.
   void finish();

@@ -61,7 +61,14 @@ class RunSetup {
   void build_networks();
   void build_method();
   void check_memory(std::size_t free_at_first) const;
+  void check_host_memory(std::optional<std::size_t> free_at_first) const;
   void read_images();
+  /// Bytes of the largest pass, for so many images per domain.
+  std::size_t activations_of(int batch_size) const;
+  /// Bytes of host memory that a run takes beside what backends allocate: batches that are prepared ahead, and a copy
+  /// of what is written when the state is saved.
+  std::size_t prepared_batches() const;
+  std::size_t saved_state() const;
 
   std::shared_ptr<Arena> arena_;
   bool domains_together_;

@@ -8,6 +8,7 @@
 #include "engine/core/check.h"
 #include "models/parameters.h"
 #include "tools/terminal/versions.h"
+#include "tools/train/file_list.h"
 #include "tools/train/run_state.h"
 
 namespace dgsam {
@@ -23,6 +24,7 @@ Json describe(const RunSetup& setup, const std::vector<std::string>& notes) {
   const RunData& data = setup.data;
   Json json = setup.config.to_json();
   json["root"] = data.folder.root.string();
+  json["files_md5"] = data.files_md5;
   json["classes"] = data.folder.classes;
   json["domains"] = Json::array();
   for (int domain = 0; domain < data.domains(); ++domain) {
@@ -63,9 +65,15 @@ std::vector<std::string> set_initial_values(RunSetup& setup) {
 void start(RunSetup& setup, RunFiles& files) {
   const std::vector<std::string> notes = set_initial_values(setup);
   for (const std::string& note : notes) print_note(note);
+  if (!setup.data.holds_out()) {
+    print_note(
+        "no image of a training domain is held out: no checkpoint is selected by training-domain validation, and "
+        "best.safetensors is the last one");
+  }
   files.begin();
   if (setup.config.tensorboard) files.open_events(0);
   files.write("program.txt", setup.program().dump());
+  files.write(kFileList, compressed_list(file_list(setup.data.folder)));
   files.write_json("config.json", describe(setup, notes));
 }
 
@@ -76,6 +84,11 @@ void compare_with_beginning(const RunSetup& setup, const RunFiles& files) {
   const auto recorded = Json::parse(file, nullptr, false);
   require(recorded.is_object(), path, " is not a JSON object: the run cannot be resumed; --overwrite starts anew");
   const Json now = describe(setup, {});
+  const Json digest = recorded.value("files_md5", Json());  // runs of earlier versions have none
+  require(digest.is_null() || digest == now["files_md5"], "the data in ", setup.data.folder.root.string(),
+          " is not what it was when the run in ", files.folder().string(),
+          " was begun: ", what_changed(files.folder(), setup.data.folder),
+          "; restore it, or start anew with --overwrite");
   for (const char* key : {"classes", "domains", "parameters"}) {
     const Json before = recorded.value(key, Json());
     require(before == now[key], "the run in ", files.folder().string(), " was begun with ", key, " ", before.dump(),

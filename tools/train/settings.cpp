@@ -43,7 +43,16 @@ SettingGroup data_settings() {
        {"data_dir",
         &TrainConfig::data_dir,
         "The data set's root (root/domain/class/image), or its parent",
-        {.on_resume = OnResume::change}},
+        {.on_resume = OnResume::change, .path = true}},
+       {"manifest",
+        &TrainConfig::manifest,
+        "Instead of --data-dir, for images that are no such tree: a list of them, .csv or .json, with columns path,\n"
+        "domain, label[, split], paths relative to the list",
+        {.on_resume = OnResume::change, .path = true}},
+       {"allow_missing_classes",
+        &TrainConfig::allow_missing_classes,
+        "Domains may lack classes: the classes are those of all domains together",
+        {.bare = true}},
        {"test_env", &TrainConfig::test_env, "The domain left out, by index or name; `none` trains on every domain"},
        {"trial_seed", &TrainConfig::trial_seed, "Seed of the split of each domain (DomainBed's trial_seed)"},
        {"holdout",
@@ -82,9 +91,11 @@ SettingGroup data_settings() {
 SettingGroup model_settings() {
   return {"Model",
           {{"model", &TrainConfig::model, "Architecture", {.words = {"resnet18", "resnet50", "mnist-cnn"}}},
-           {"weights", &TrainConfig::weights,
+           {"weights",
+            &TrainConfig::weights,
             "A safetensors file with torchvision's names to start from; a head with another number of classes is "
-            "initialised anew"},
+            "initialised anew",
+            {.path = true}},
            {"dropout", &TrainConfig::dropout, "Dropout of the pooled features", {.range = part()}},
            {"freeze_bn", &TrainConfig::freeze_bn,
             "on: batch norm uses the loaded running statistics as constants (the protocol; gamma and beta still "
@@ -165,7 +176,7 @@ SettingGroup run_settings() {
         {.on_resume = OnResume::ask, .bare = true, .excludes = "overwrite"}},
        {"save_every",
         &TrainConfig::save_every,
-        "Steps between states for --resume; 0: one every two minutes. Ctrl-C and SIGTERM save one, too",
+        "Steps between states for --resume; 0: one every two minutes. Ctrl-C, SIGTERM and SIGHUP save one, too",
         {.range = not_negative(), .on_resume = OnResume::change}},
        {"steps",
         &TrainConfig::steps,
@@ -228,6 +239,7 @@ SettingGroup run_settings() {
 }
 
 /// What config.json and checkpoints record, in their order: what decides a run's result, and what says where it ran.
+// clang-format off
 constexpr std::array kRecorded{"protocol",    "dataset",      "data_dir",         "test_env",
                                "algorithm",   "model",        "weights",          "steps",
                                "batch_size",  "lr",           "weight_decay",     "dropout",
@@ -241,7 +253,9 @@ constexpr std::array kRecorded{"protocol",    "dataset",      "data_dir",       
                                "channels",    "normalise",    "augment",          "sampler",
                                "cache",       "cache_gb",     "sharpness_images", "sharpness_rho",
                                "device",      "precision",    "conv_choice",      "threads",
-                               "onednn",      "save_every",   "tensorboard"};
+                               "onednn",      "save_every",   "tensorboard",      "manifest",
+                               "allow_missing_classes"};
+// clang-format on
 
 }  // namespace
 

@@ -94,6 +94,7 @@ struct SettingRules {
   std::vector<std::string> words = {};  ///< the only ones that a text may be; empty: any
   Range range = {};
   OnResume on_resume = OnResume::keep;
+  bool path = false;          ///< a file or folder: made absolute when it is given
   bool bare = false;          ///< a bool whose flag takes no value, where others take on or off
   bool required = false;      ///< the flag must be given
   std::string excludes = {};  ///< a setting before this one in the table whose flag must not stand beside this one's

@@ -27,7 +27,12 @@ DType TrainConfig::activation() const {
 
 void resolve(TrainConfig& config) {
   find_dataset(config.dataset);
-  require(!config.data_dir.empty(), "--data-dir is needed: the data set's root, or the folder that holds it");
+  require(!config.data_dir.empty() || !config.manifest.empty(),
+          "--data-dir is needed: the data set's root, or the folder that holds it; or --manifest, a list of images");
+  require(config.data_dir.empty() || config.manifest.empty(),
+          "--data-dir and --manifest both say where the images are: give one of them");
+  require(config.manifest.empty() || config.dataset == "folder", "--manifest is for --dataset folder, not for ",
+          config.dataset);
   if (config.round_steps && config.eval_every >= 1) {
     config.steps = std::max<std::int64_t>(0, config.steps) / config.eval_every * config.eval_every + 1;
   }
@@ -38,6 +43,23 @@ void resolve(TrainConfig& config) {
   require(config.average == WeightAveraging::none || config.average_from < config.steps, "--average-from ",
           config.average_from, " leaves nothing to average: the run's last step is ", config.steps - 1);
   if (config.sharpness_rho == 0) config.sharpness_rho = config.rho;
+}
+
+std::string absolute_path(const std::string& path) {
+  if (path.empty()) return path;
+  std::error_code no_folder;  // the present one may have been removed
+  const std::filesystem::path absolute = std::filesystem::absolute(path, no_folder);
+  return no_folder ? path : absolute.lexically_normal().string();
+}
+
+void make_paths_absolute(TrainConfig& config) {
+  for (const SettingGroup& group : setting_groups()) {
+    for (const Setting& setting : group.settings) {
+      if (!setting.rules.path) continue;
+      std::string& path = *std::get<std::string*>(setting.field.in(config));
+      path = absolute_path(path);
+    }
+  }
 }
 
 BackendOptions backend_options(const TrainConfig& config) {
@@ -156,10 +178,16 @@ TrainConfig configuration_to_resume(const TrainConfig& asked, const std::set<std
   const auto recorded = nlohmann::ordered_json::parse(file, nullptr, false);
   require(!recorded.is_discarded(), path.string(), " is not JSON: the run cannot be resumed; --overwrite starts anew");
   TrainConfig config = TrainConfig::from_json(recorded, path.string());
-  const nlohmann::ordered_json wanted = asked.to_json();
+  // Runs of earlier versions recorded paths as they were typed, relative to where they were begun.
+  TrainConfig here = asked, there = config;
+  make_paths_absolute(here);
+  make_paths_absolute(there);
+  const nlohmann::ordered_json wanted = here.to_json(), recorded_here = there.to_json();
   nlohmann::ordered_json merged = config.to_json();
+  if (given.contains("manifest")) merged["data_dir"] = "";
+  if (given.contains("data_dir")) merged["manifest"] = "";
   for (const auto& [field, value] : wanted.items()) {
-    if (!given.contains(field) || merged[field] == value) continue;
+    if (!given.contains(field) || recorded_here[field] == value) continue;
     require(may_change(field), flag_of(field), " is ", value.dump(), ", but the run in ", asked.out, " was begun with ",
             merged[field].dump(), ": leave the flag out to resume it, or choose another --out");
     merged[field] = value;

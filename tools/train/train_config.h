@@ -20,8 +20,10 @@ struct TrainConfig {
   Protocol protocol = Protocol::swad;  ///< decides the defaults of some fields below
   std::string dataset = "folder";
   std::string data_dir;
-  std::string test_env = "0";  ///< index, name, or "none"
-  int trial_seed = 0;          ///< of the splits
+  std::string manifest;                ///< a list of images in its place
+  bool allow_missing_classes = false;  ///< the classes are those of all domains together
+  std::string test_env = "0";          ///< index, name, or "none"
+  int trial_seed = 0;                  ///< of the splits
   double holdout = 0.2;
   int image_size = 224;
   int channels = 3;                    ///< of the network's input: the first of red, green, blue
@@ -92,6 +94,10 @@ struct TrainConfig {
 std::string flag_of(std::string field);
 /// Sets what the data set and the protocol decide, except for fields that were given, as to_json() spells them.
 void apply_defaults(TrainConfig& config, const std::set<std::string>& given);
+/// Makes every file and folder that was given absolute, so that a run can be gone on with from another folder.
+void make_paths_absolute(TrainConfig& config);
+/// The same for one; empty stays empty.
+std::string absolute_path(const std::string& path);
 /// Fills in what follows from other fields, and checks what can be checked without touching the data. Throws Error that
 /// names the flag.
 void resolve(TrainConfig& config);

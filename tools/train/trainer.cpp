@@ -5,8 +5,10 @@
 #include <string>
 
 #include "engine/core/check.h"
+#include "tools/terminal/command_line.h"
 #include "tools/terminal/progress.h"
 #include "tools/terminal/stop_signal.h"
+#include "tools/train/failed_read.h"
 #include "tools/train/run_start.h"
 
 namespace dgsam {
@@ -69,18 +71,34 @@ void Trainer::run() {
     bar.finish();
   } catch (const Stopped& stopped) {
     save_state();
-    throw Stopped(stopped.signal(), "stopped after " + std::to_string(progress_.steps) + " of " +
-                                        std::to_string(config.steps) + " steps; continue with: dgsam-run train " +
-                                        "--resume --out " + config.out);
+    throw Stopped(stopped.signal(), "stopped " + how_to_continue());
+  } catch (const FailedRead& error) {
+    try {
+      save_state();
+    } catch (const Error&) {
+      throw Error(error.what());  // with the state before, if there is one
+    }
+    fail(error.what(), "; stopped ", how_to_continue());
   }
-  outcome_.finish();
+  try {
+    outcome_.finish();
+  } catch (const FailedRead&) {
+    if (!setup_.swad) save_state();  // SWAD's average may be closed by now: the state before goes on to the same end
+    throw;
+  }
+}
+
+std::string Trainer::how_to_continue() const {
+  const TrainConfig& config = setup_.config;
+  return "after " + std::to_string(progress_.steps) + " of " + std::to_string(config.steps) +
+         " steps; continue with: " + shell_words({"dgsam-run", "train", "--resume", "--out", config.out});
 }
 
 void Trainer::take_step(TrainingBatches& batches) {
   const auto start = StepLog::Clock::now();
   const TrainConfig& config = setup_.config;
   const std::int64_t step = progress_.steps;
-  setup_.gradient->stage(batches.next());
+  setup_.gradient->stage(reading([&] { return batches.next(); }));
   setup_.method->step(step, setup_.theta, *setup_.gradient);
   if (setup_.swad) setup_.swad->average(setup_.theta);
   if (setup_.moving) setup_.moving->add(step, setup_.theta);

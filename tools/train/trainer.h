@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 #include "tools/train/run_files.h"
 #include "tools/train/run_outcome.h"
@@ -27,7 +28,7 @@ class Trainer {
   explicit Trainer(const TrainConfig& config);
 
   /// The remaining steps and evaluations, then the sharpness and the summary. Throws Error when a loss or norm is not
-  /// finite, and Stopped after SIGINT or SIGTERM, with the state saved.
+  /// finite, and, with the state saved, when an image cannot be read and (Stopped) after SIGINT, SIGTERM or SIGHUP.
   void run();
 
   /// With config.backend_check: that many steps and the table of differences, no evaluations. Throws Error when an
@@ -39,6 +40,8 @@ class Trainer {
   void take_step(TrainingBatches& batches);
   /// All steps are done, or SWAD's valley has ended.
   bool is_over() const;
+  /// How far it is, and the command that goes on.
+  std::string how_to_continue() const;
   void save_state_when_due();
   void save_state();
 

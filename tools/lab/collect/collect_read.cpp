@@ -81,9 +81,11 @@ void read_accuracies(const Json& line, const std::string& suffix, ResultRecord& 
 }
 
 /// Arguments that say which run this is of one choice of hyperparameters, or where it ran.
-const std::set<std::string> kNotHparams{"dataset",    "data_dir", "test_env",         "algorithm",     "trial_seed",
-                                        "seed",       "cache",    "cache_gb",         "threads",       "onednn",
-                                        "save_every", "device",   "sharpness_images", "sharpness_rho", "tensorboard"};
+const std::set<std::string> kNotHparams{"dataset",    "data_dir",  "manifest",         "allow_missing_classes",
+                                        "test_env",   "algorithm", "trial_seed",       "seed",
+                                        "cache",      "cache_gb",  "threads",          "onednn",
+                                        "save_every", "device",    "sharpness_images", "sharpness_rho",
+                                        "tensorboard"};
 
 class FolderReader {
  public:

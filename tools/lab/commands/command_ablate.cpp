@@ -12,6 +12,7 @@
 #include "tools/lab/experiments/ablate.h"
 #include "tools/lab/experiments/ablate_figure.h"
 #include "tools/lab/sweep/sweep_local.h"
+#include "tools/terminal/command_line.h"
 
 namespace dgsam {
 
@@ -62,7 +63,7 @@ void print_table(Sweep& sweep, TableFormat format) {
   const std::vector<AblationSetting> settings = settings_of(sweep);
   const std::vector<AblationRun> runs = read_ablation(sweep, settings);
   require(!runs.empty(), "no run of ", sweep.folder().string(), " is done yet: dgsam-run sweep status --out ",
-          sweep.folder().string());
+          shell_words({sweep.folder().string()}));
   ResultTable table = ablation_table(settings, runs, unseen.size());
   table.dataset = dataset;
   std::string domains;
@@ -81,7 +82,7 @@ void ablate(AblateFlags& options, const std::set<std::string>& given) {
   if (options.only_table) return print_table(sweep, options.format);
   const LaunchOutcome outcome =
       launch_local(sweep, {.jobs = options.jobs, .gpus = options.gpus, .again = "dgsam-run ablate"});
-  const std::string& out = options.out;
+  const std::string out = shell_words({options.out});
   std::fprintf(stderr, "%zu of %zu runs done\n", outcome.done, outcome.done + outcome.failed + outcome.left);
   if (outcome.done > 0) print_table(sweep, options.format);
   require(outcome.failed == 0, outcome.failed, " run(s) of ", out, " failed: dgsam-run sweep status --out ", out,

@@ -34,7 +34,7 @@ struct ReportOptions {
 /// `count` images of each domain, spread over its classes.
 std::vector<DomainSamples> sample_images(const std::string& root, int count) {
   std::vector<DomainSamples> samples;
-  for (const Domain& domain : open_image_folder(root).domains) {
+  for (const Domain& domain : open_image_folder(root, MissingClasses::allow).domains) {
     DomainSamples shown{domain.name, {}};
     for (int i = 0; i < count; ++i) {
       const auto at = static_cast<std::size_t>((i + 0.5) / count * static_cast<double>(domain.samples.size()));

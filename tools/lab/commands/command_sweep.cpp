@@ -126,7 +126,7 @@ void print_status(Sweep& sweep) {
 }
 
 void report(const Sweep& sweep, const LaunchOutcome& outcome) {
-  const std::string out = sweep.folder().string();
+  const std::string out = shell_words({sweep.folder().string()});
   std::printf("%zu of %zu jobs done", outcome.done, outcome.done + outcome.failed + outcome.left);
   if (outcome.failed > 0) std::printf(", %zu failed: dgsam-run sweep retry --out %s", outcome.failed, out.c_str());
   if (outcome.left > 0) {
@@ -172,7 +172,7 @@ void launch(Sweep sweep, const LaunchOptions& options, bool retry) {
     return;
   }
   if (names.empty()) {
-    std::printf("nothing to submit: dgsam-run sweep status --out %s\n", sweep.folder().c_str());
+    std::printf("nothing to submit: dgsam-run sweep status --out %s\n", shell_words({sweep.folder().string()}).c_str());
     return;
   }
   const std::size_t missing = names.size();

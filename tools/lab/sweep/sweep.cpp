@@ -11,6 +11,7 @@
 #include "tools/lab/collect/collect_select.h"
 #include "tools/results/train_command.h"
 #include "tools/terminal/command_line.h"
+#include "tools/train/settings.h"
 
 namespace dgsam {
 
@@ -137,8 +138,11 @@ std::vector<std::string> Sweep::arguments(const SweepJob& job) const {
                                  "--trial-seed", std::to_string(job.trial),
                                  "--seed",       std::to_string(job.seed)};
   for (const auto& [name, value] : job.values.items()) {
+    const Setting* const setting = find_setting(name);
+    const bool bare = setting && setting->rules.bare && value.is_boolean();
+    if (bare && !value.get<bool>()) continue;
     words.push_back(flag_of(name));
-    words.push_back(flag_value(value));
+    if (!bare) words.push_back(flag_value(value));
   }
   words.insert(words.end(), definition_.train.begin(), definition_.train.end());
   return words;

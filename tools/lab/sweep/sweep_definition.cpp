@@ -5,12 +5,14 @@
 #include <sstream>
 
 #include "data/datasets.h"
-#include "data/image_folder.h"
 #include "engine/core/check.h"
 #include "engine/io/atomic_file.h"
 #include "tools/commands/train_flags.h"
 #include "tools/lab/sweep/sweep.h"
 #include "tools/lab/sweep/sweep_job.h"
+#include "tools/results/run_folders.h"
+#include "tools/train/open_data.h"
+#include "tools/train/settings.h"
 
 namespace dgsam {
 
@@ -45,7 +47,8 @@ void check_train_flags(const SweepDefinition& definition) {
     }
   }
   const TrainFlags flags = flags_after_dashes(definition.train, definition.datasets.front());
-  require(!flags.config.data_dir.empty(), "the folder of the data is needed: end the command with -- --data-dir DIR");
+  require(!flags.config.data_dir.empty() || !flags.config.manifest.empty(),
+          "the folder of the data is needed: end the command with -- --data-dir DIR");
   for (const HparamValues& choice : definition.choices) {
     for (const auto& [name, value] : choice.items()) {
       require(!flags.given.contains(name), name, " is varied by --grid ", definition.grid,
@@ -58,11 +61,15 @@ void check_train_flags(const SweepDefinition& definition) {
 
 std::vector<std::string> domains_of(const SweepDefinition& definition, const std::string& dataset) {
   const DatasetSpec& spec = find_dataset(dataset);
-  const fs::path root = dataset_root(spec, flags_after_dashes(definition.train, dataset).config.data_dir);
+  TrainConfig config = flags_after_dashes(definition.train, dataset).config;
+  config.dataset = dataset;
   std::vector<std::string> names;
   for (const KnownDomain& domain : spec.domains) names.push_back(domain.name);
-  if (!names.empty()) return names;
-  for (const Domain& domain : open_image_folder(root).domains) names.push_back(domain.name);
+  if (names.empty()) {
+    for (const Domain& domain : open_data(config).domains) names.push_back(domain.name);
+  } else {
+    dataset_root(spec, config.data_dir);  // throws when it is not there
+  }
   return names;
 }
 
@@ -80,6 +87,13 @@ void resolve_grid(SweepDefinition& definition, const std::set<std::string>& give
     definition.choices = definition.grid == "defaults" ? std::vector<HparamValues>{HparamValues::object()}
                          : definition.grid == "swad"   ? swad_grid()
                                                        : grid_from_file(definition.grid);
+  }
+  // Jobs may be started from another folder.
+  for (HparamValues& choice : definition.choices) {
+    for (const auto& [name, value] : choice.items()) {
+      const Setting* const setting = find_setting(name);
+      if (setting && setting->rules.path && value.is_string()) value = absolute_path(value.get<std::string>());
+    }
   }
   if (given.contains("n_hparams")) {
     require(definition.n_hparams <= std::ssize(definition.choices), "--n-hparams ", definition.n_hparams, ": --grid ",
@@ -227,6 +241,7 @@ Sweep Sweep::define(const fs::path& folder, SweepDefinition asked, const std::se
   // Of two first launchers, one defines the sweep and the other one compares.
   const std::optional<JobLock> lock = JobLock::wait_for(folder / "lock");
   require(lock.has_value(), "--out ", folder.string(), " is being defined by another launcher: try again");
+  asked.train = with_absolute_paths(std::move(asked.train));
   const bool exists = fs::exists(folder / kFile);
   if (exists) {
     Sweep sweep = open(folder);
@@ -251,9 +266,12 @@ Sweep Sweep::define(const fs::path& folder, SweepDefinition asked, const std::se
     }
     return sweep;
   }
+  // Logs and what file servers leave are nobody's business; a run or another sweep's jobs are.
+  require(!is_run_folder(folder), "--out ", folder.string(), " holds a run and no sweep.json: choose another folder");
   for (const auto& entry : fs::directory_iterator(folder)) {
-    require(entry.path().filename() == "lock", "--out ", folder.string(), " holds ", entry.path().filename().string(),
-            " and no sweep.json: choose another folder");
+    std::error_code unreadable;
+    require(!fs::exists(entry.path() / "job.json", unreadable), "--out ", folder.string(), " holds ",
+            entry.path().filename().string(), ", a sweep's job, and no sweep.json: choose another folder");
   }
   dgsam::resolve(asked, given);
   Sweep sweep(folder, std::move(asked));

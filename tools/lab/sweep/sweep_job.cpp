@@ -242,7 +242,7 @@ JobStatus JobProcess::wait() {
 JobStatus JobProcess::record(int status) const {
   if (fs::exists(folder_ / "run/done")) return {JobState::done, ""};
   const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - 128;
-  if (signal == SIGINT || signal == SIGTERM) return {JobState::stopped, "stopped by a signal"};
+  if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP) return {JobState::stopped, "stopped by a signal"};
   if (WIFSIGNALED(status) && signal == SIGKILL) {
     return {JobState::stopped, "killed (by the system when memory runs out, or by a user)"};
   }

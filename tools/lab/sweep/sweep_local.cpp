@@ -9,6 +9,7 @@
 #include "data/parallel.h"
 #include "tools/lab/sweep/sweep_estimate.h"
 #include "tools/lab/sweep/sweep_job.h"
+#include "tools/terminal/command_line.h"
 #include "tools/terminal/stop_signal.h"
 
 namespace dgsam {
@@ -111,8 +112,8 @@ class LocalLauncher {
     }
     const LaunchOutcome now = outcome();
     throw Stopped(signal, "stopped with " + std::to_string(now.done) + " of " +
-                              std::to_string(now.done + now.failed + now.left) +
-                              " jobs done; continue with: " + options_.again + " --out " + sweep_.folder().string());
+                              std::to_string(now.done + now.failed + now.left) + " jobs done; continue with: " +
+                              options_.again + " " + shell_words({"--out", sweep_.folder().string()}));
   }
 
   LaunchOutcome outcome() {

@@ -24,7 +24,7 @@ struct LaunchOutcome {
 };
 
 /// Runs every job that is new or stopped, and the second stage when it is known. Prints a line per finished job, and on
-/// a terminal where the sweep stands. A job is begun once at most. Throws Stopped after SIGINT or SIGTERM, when its
+/// a terminal where the sweep stands. A job is begun once at most. Throws Stopped after a signal to stop, when its
 /// processes have saved their states.
 LaunchOutcome launch_local(Sweep& sweep, const LocalOptions& options);
 
