@@ -166,3 +166,8 @@ write("annotations/text.json", json.dumps({
     "images": [{"id": 5, "file_name": "x/5.jpg", "location": "100", "width": 1024}],
     "annotations": [{"id": 1, "image_id": 5, "category_id": 6}],
     "categories": [{"id": 6, "name": "bobcat", "count": 3}], "info": {"version": "x"}}).encode())
+
+write("manifest/list.csv", b'cpath,domain,label,split\na/1.png,field,cat,in\n"b, ""2"".png",field,"dog",out\r\n')
+write("manifest/list.json", b"j" + json.dumps([
+    {"path": "a/1.png", "domain": "field", "label": "cat", "split": "in"},
+    {"path": "b.png", "domain": "field", "label": 7, "more": {"x": [1, None, 2.5]}}]).encode())

@@ -123,7 +123,7 @@ TEST_CASE("eval on a new domain: its images count as unseen, with labels of the 
   const TinyRun run;
   const std::string data = run.folder().data();
   const json all = run.evaluate();
-  EvalOptions options{.checkpoint = run.checkpoint(), .place = {.threads = 1}};
+  EvalOptions options{.checkpoint = run.checkpoint(), .place = {.threads = 2}};
   // The images of d2, as a domain that training had not, by a list.
   std::string rows = "path,domain,label\n", dark_rows = rows;
   for (int i = 0; i < 10; ++i) {
