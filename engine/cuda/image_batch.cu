@@ -145,7 +145,7 @@ Layers layers_of(int crop_rows, int images, int size) {
 
 std::size_t image_scratch_bytes(int crop_rows, int images, int size) { return layers_of(crop_rows, images, size).end; }
 
-void make_images(const Queue& queue, const ImageBatch& batch, void* scratch, Tensor out) {
+void make_images(const Queue& queue, const ImageJobs& batch, void* scratch, Tensor out) {
   const Shape& shape = out.shape();
   require(shape.rank() == 4 && shape[1] == shape[2] && shape[3] >= 1 && shape[3] <= 3 && shape[1] <= 4096,
           "images: ", out.type, ", expected [N,size,size,C] with 1 to 3 channels and a size of at most 4096");

@@ -25,7 +25,7 @@ struct ImageJob {
   ResizeAxis across, down;  ///< of the crop's columns and rows
 };
 
-struct ImageBatch {
+struct ImageJobs {
   const ImageJob* jobs;  ///< device memory, one per image
   int crop_rows;         ///< of the highest crop
   std::array<float, 3> mean, std;
@@ -35,6 +35,6 @@ struct ImageBatch {
 std::size_t image_scratch_bytes(int crop_rows, int images, int size);
 
 /// out [N, size, size, C] = ((pixel / 255) - mean) / std, C of 1 to 3. `scratch` is device memory. N is at most 65535.
-void make_images(const Queue& queue, const ImageBatch& batch, void* scratch, Tensor out);
+void make_images(const Queue& queue, const ImageJobs& batch, void* scratch, Tensor out);
 
 }  // namespace dgsam

@@ -26,12 +26,12 @@ namespace dgsam {
 namespace {
 
 namespace fs = std::filesystem;
-using Words = std::vector<std::string>;
+using Arguments = std::vector<std::string>;
 
 bool mentions(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 /// Three steps on the tiny images, as words for dgsam-run.
-Words train_words(const std::string& data, const std::string& out) {
+Arguments train_words(const std::string& data, const std::string& out) {
   return {"train", "--data-dir", data,   "--test-env",         "d1", "--model",   "mnist-cnn", "--image-size",
           "16",    "--augment",  "none", "--batch-size",       "4",  "--steps",   "3",         "--eval-every",
           "2",     "--lr",       "1e-3", "--sharpness-images", "0",  "--threads", "1",         "--save-every",
@@ -39,7 +39,7 @@ Words train_words(const std::string& data, const std::string& out) {
 }
 
 /// Runs dgsam-run by a shell in `folder`; what it says goes to log. Returns the exit code.
-int shell(const std::string& folder, Words words, const std::string& log, const std::string& redirections = "") {
+int shell(const std::string& folder, Arguments words, const std::string& log, const std::string& redirections = "") {
   words.insert(words.begin(), DGSAM_RUN);
   const std::string line = "cd " + shell_words({folder}) + " && " + shell_words(words) + " " +
                            (redirections.empty() ? "> " + shell_words({log}) + " 2>&1" : redirections);
@@ -50,7 +50,7 @@ int shell(const std::string& folder, Words words, const std::string& log, const 
 TEST_CASE("files that no run writes are left alone when a run starts, resumes and is replaced") {
   const TinyFolder folder;
   TrainConfig config = folder.config("erm", "run");
-  const Words foreign{".nfs00000001", ".DS_Store", "train.log", "slurm-123_4.out", "notes.tmp1", "thesis/chapter.txt"};
+  const Arguments foreign{".nfs00000001", ".DS_Store", "train.log", "slurm-123_4.out", "notes.tmp1", "thesis/chapter.txt"};
   for (const std::string& name : foreign) write_bytes(folder.path("run/" + name), "mine");
   { const Trainer begun(config); }
   config.resume = true;
@@ -125,13 +125,13 @@ TEST_CASE("relative paths are stored absolute: a run goes on from another folder
   CHECK(recorded["data_dir"] == folder.data());
 
   const std::string bits = read_bytes(folder.path("run/last.safetensors"));
-  const Words resume{"train", "--resume", "--out", "../run"};
+  const Arguments resume{"train", "--resume", "--out", "../run"};
   fs::remove(folder.path("run/done"));
   CHECK(shell(folder.path("elsewhere"), resume, log) == 0);
   CHECK(read_bytes(folder.path("run/last.safetensors")) == bits);
   // The same flag from the same place is the same path.
   fs::remove(folder.path("run/done"));
-  Words again = train_words("data", "run");
+  Arguments again = train_words("data", "run");
   again.push_back("--resume");
   CHECK(shell(folder.path(""), again, log) == 0);
   CHECK(shell(folder.path("elsewhere"), {"eval", "../run/last.safetensors", "--threads", "1"}, log) == 0);
@@ -150,7 +150,7 @@ TEST_CASE("with descriptors 0 to 2 closed nothing that is printed lands in a run
   const TinyFolder folder;
   for (const std::string closed : {"<&- >&- 2>&-", ">&- 2>/dev/null", "<&- >/dev/null 2>&-"}) {
     CAPTURE(closed);
-    Words words = train_words("data", "run");
+    Arguments words = train_words("data", "run");
     words.push_back("--overwrite");
     CHECK(shell(folder.path(""), words, "", closed) == 0);
     std::ifstream metrics(folder.path("run/metrics.jsonl"));
@@ -174,7 +174,7 @@ TEST_CASE("with --holdout 0 no checkpoint is selected by validation, and best is
 
 TEST_CASE("SIGHUP saves the state as SIGTERM does, and the command that continues is quoted") {
   const TinyFolder folder;
-  Words words = train_words(folder.data(), folder.path("my run"));
+  Arguments words = train_words(folder.data(), folder.path("my run"));
   *(std::find(words.begin(), words.end(), "--steps") + 1) = "100000";
   const Process process(words, folder.path("log"));
   while (!fs::exists(folder.path("my run/") + kPreviousStateFile)) {

@@ -21,7 +21,7 @@ class FlagAdder {
     if (setting_.rules.bare) return command_.add_flag(flag_, *value, setting_.help);
     return add_switch(command_, flag_, *value, setting_.help);
   }
-  CLI::Option* operator()(Choice choice) const {
+  CLI::Option* operator()(WordChoice choice) const {
     return add_word(
         command_, flag_, {choice.words().begin(), choice.words().end()}, choice.word(),
         [choice](const std::string& word) mutable { choice.set(word); }, setting_.help);

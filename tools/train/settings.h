@@ -15,11 +15,11 @@
 namespace dgsam {
 
 /// An enum among the fields, seen as one of its words.
-class Choice {
+class WordChoice {
  public:
   template <class E>
   requires std::is_enum_v<E>
-  explicit Choice(E& value)
+  explicit WordChoice(E& value)
       : value_(&value),
         words_(Words<E>::kWords),
         word_([](const void* at) { return word_of(*static_cast<const E*>(at)); }),
@@ -42,7 +42,7 @@ class Choice {
 };
 
 /// Where a setting's value is, in one TrainConfig.
-using SettingValue = std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*, Choice>;
+using SettingValue = std::variant<bool*, int*, std::int64_t*, std::uint64_t*, double*, std::string*, WordChoice>;
 
 /// Which field of a TrainConfig a setting is.
 class SettingField {
@@ -63,7 +63,7 @@ class SettingField {
   template <class T>
   static SettingValue value_at(T& field) {
     if constexpr (std::is_enum_v<T>) {
-      return Choice(field);
+      return WordChoice(field);
     } else {
       return &field;
     }

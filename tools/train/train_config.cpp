@@ -122,7 +122,7 @@ bool may_change(const std::string& field) {
 namespace {
 
 nlohmann::ordered_json json_of(const SettingValue& value) {
-  if (const Choice* choice = std::get_if<Choice>(&value)) return choice->word();
+  if (const WordChoice* choice = std::get_if<WordChoice>(&value)) return choice->word();
   return std::visit(
       []<class T>(const T& at) {
         if constexpr (std::is_pointer_v<T>) return nlohmann::ordered_json(*at);
@@ -135,7 +135,7 @@ nlohmann::ordered_json json_of(const SettingValue& value) {
 bool set_from_json(SettingValue value, const nlohmann::ordered_json& json) {
   return std::visit(
       [&]<class T>(T& at) {
-        if constexpr (std::is_same_v<T, Choice>) {
+        if constexpr (std::is_same_v<T, WordChoice>) {
           return json.is_string() && at.set(json.get<std::string>());
         } else {
           using Field = std::remove_pointer_t<T>;
