@@ -102,7 +102,7 @@ TEST_CASE("what is wrong with a list is told with its file, its line and what wa
   CHECK(mentions(error_of([] { open_manifest("/no/such.csv"); }), "/no/such.csv"));
 }
 
-TEST_CASE("a whole number as label in JSON is its text; fuzz-like cuts of a list never do more than throw Error") {
+TEST_CASE("a whole number as label in JSON is its text, and a list that was cut anywhere is an Error") {
   const std::string text = "[{\"path\": \"a.png\", \"domain\": \"x\", \"label\": 7, \"split\": \"in\"}]";
   CHECK(List(text, "list.json").open().classes == std::vector<std::string>{"7"});
   for (std::size_t length = 0; length < text.size(); ++length) {

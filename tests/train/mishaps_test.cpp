@@ -213,7 +213,7 @@ TEST_CASE("an image that cannot be read saves the state first, and the run goes 
   }
 }
 
-TEST_CASE("a list of images trains to the bits of the tree that it lists; given splits take the place of seeded ones") {
+TEST_CASE("a list of images trains to the bits of the tree that it lists, and given splits take the place of seeded ones") {
   const TinyFolder folder;
   Trainer(folder.config("dgsam", "tree")).run();
   const ImageFolder tree = open_image_folder(folder.data());
