@@ -90,26 +90,48 @@ __global__ void __launch_bounds__(256) column_sums_kernel(ColumnWalk walk, Body 
   }
 }
 
-inline constexpr unsigned kFinishRows = 8;
+/// Threads that share the chunks of a column, and how many chunks each of them loads before it adds one: a few hundred
+/// chunks and 64 columns are two blocks, which have to hide the memory's latency by themselves.
+inline constexpr unsigned kMostFinishRows = 32;
+inline constexpr int kFinishLoads = 4;
 
-/// finish(set, column, sums) with double sums[kSums] over the chunks.
+/// As many rows of threads as have something to do; by shape alone.
+inline unsigned finish_rows(std::int64_t chunks) {
+  unsigned rows = 1;
+  while (rows < kMostFinishRows && rows < chunks) rows *= 2;
+  return rows;
+}
+
+/// finish(set, column, sums) with double sums[kSums] over the chunks: every thread adds its chunks in order, then one
+/// adds the threads' sums in order.
 template <int kSums, class S, class Finish>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(kWarp* kMostFinishRows)
     column_finish_kernel(std::int64_t chunks, std::int64_t columns, const S* partial, Finish finish) {
   const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * kWarp + threadIdx.x, set = blockIdx.y;
+  const std::int64_t rows = blockDim.y;
   double sums[kSums] = {};
   if (column < columns) {
-    for (std::int64_t chunk = threadIdx.y; chunk < chunks; chunk += kFinishRows) {
-      for (int k = 0; k < kSums; ++k) {
-        sums[k] += static_cast<double>(partial[((set * chunks + chunk) * kSums + k) * columns + column]);
+    const S* const of_set = partial + set * chunks * kSums * columns + column;
+    const auto add = [&]<int kLoads>(std::int64_t chunk) {
+      S loaded[kLoads][kSums];
+      for (int i = 0; i < kLoads; ++i) {
+        for (int k = 0; k < kSums; ++k) loaded[i][k] = of_set[((chunk + i * rows) * kSums + k) * columns];
       }
+      for (int i = 0; i < kLoads; ++i) {
+        for (int k = 0; k < kSums; ++k) sums[k] += static_cast<double>(loaded[i][k]);
+      }
+    };
+    std::int64_t chunk = threadIdx.y;
+    for (; chunk + (kFinishLoads - 1) * rows < chunks; chunk += kFinishLoads * rows) {
+      add.template operator()<kFinishLoads>(chunk);
     }
+    for (; chunk < chunks; chunk += rows) add.template operator()<1>(chunk);
   }
-  double* const memory = shared_memory<double>();  // [kFinishRows][kSums][kWarp]
+  double* const memory = shared_memory<double>();  // [rows][kSums][kWarp]
   for (int k = 0; k < kSums; ++k) memory[(threadIdx.y * kSums + k) * kWarp + threadIdx.x] = sums[k];
   __syncthreads();
   if (threadIdx.y > 0 || column >= columns) return;
-  for (unsigned row = 1; row < kFinishRows; ++row) {
+  for (unsigned row = 1; row < blockDim.y; ++row) {
     for (int k = 0; k < kSums; ++k) sums[k] += memory[(row * kSums + k) * kWarp + threadIdx.x];
   }
   finish(set, column, sums);
@@ -140,7 +162,8 @@ void column_sums_of(const Queue& queue, const char* name, const Columns& x, S* p
   launch({name, queue.stream, walk.grid(), walk.block(), 256 * kLanes * kSums * sizeof(S)},
          column_sums_kernel<kLanes, kSums, S, Body>, walk, body, partial);
   const dim3 grid(static_cast<unsigned>((x.columns + kWarp - 1) / kWarp), static_cast<unsigned>(x.sets));
-  launch({name, queue.stream, grid, dim3(kWarp, kFinishRows), kFinishRows * kSums * kWarp * sizeof(double)},
+  const unsigned rows = finish_rows(walk.chunks);
+  launch({name, queue.stream, grid, dim3(kWarp, rows), rows * kSums * kWarp * sizeof(double)},
          column_finish_kernel<kSums, S, Finish>, walk.chunks, x.columns, static_cast<const S*>(partial), finish);
 }
 
