@@ -47,12 +47,13 @@ struct BiasReluGrad {
   }
 };
 
-template <class S>
+/// Of type S or bf16.
+template <class To>
 struct StoreSum {
-  S* to;
+  To* to;
 
   __device__ void operator()(std::int64_t, std::int64_t column, const double (&sum)[1]) const {
-    to[column] = static_cast<S>(sum[0]);
+    to[column] = static_cast<To>(static_cast<Master<To>>(sum[0]));
   }
 };
 
@@ -71,7 +72,12 @@ void relu_grad(const Queue& queue, ConstTensor dy, ConstTensor dy2, ConstTensor 
                                dz ? dz.as<T>() : nullptr};
     const bool vectors = words_at(body.dy, body.dy2, body.y, body.dz);
     if (!db) return map<kWordLanes<T>>(queue, kOp, dy.elements(), vectors, body);
-    column_sums<kWordLanes<T>, 1, S>(queue, kOp, all_rows(dy, vectors), memory, body, StoreSum<S>{db.as<S>()});
+    if (db.dtype() == DType::bf16) {
+      column_sums<kWordLanes<T>, 1, S>(queue, kOp, all_rows(dy, vectors), memory, body,
+                                       StoreSum<bfloat16>{db.as<bfloat16>()});
+    } else {
+      column_sums<kWordLanes<T>, 1, S>(queue, kOp, all_rows(dy, vectors), memory, body, StoreSum<S>{db.as<S>()});
+    }
   });
 }
 

@@ -15,7 +15,8 @@ struct Forward {
   using S = Master<T>;
   ConvGeometry of;
   const T *x, *w;
-  const S* b;
+  const void* b;  // S, or T if it is narrow
+  bool narrow_b;
   const T* z;
   T* y;
   bool relu;
@@ -35,7 +36,7 @@ struct Forward {
         for (std::int64_t c = 0; c < of.c; ++c) sum += static_cast<S>(pixel[c]) * static_cast<S>(filter[c]);
       }
     }
-    if (b) sum += b[k];
+    if (b) sum += narrow_b ? static_cast<S>(static_cast<const T*>(b)[k]) : static_cast<const S*>(b)[k];
     if (z) sum += static_cast<S>(z[i]);
     y[i] = static_cast<T>(relu ? relu_of(sum) : sum);
   }
@@ -69,11 +70,11 @@ struct DataGrad {
   }
 };
 
-template <class T>
+template <class T, class To>
 struct WeightGrad {
   ConvGeometry of;
   const T *x, *dy;
-  Master<T>* dw;
+  To* dw;
 
   template <int kLanes>
   __device__ void at(std::int64_t i) const {
@@ -92,7 +93,7 @@ struct WeightGrad {
         }
       }
     }
-    dw[i] = static_cast<Master<T>>(sum);
+    dw[i] = static_cast<To>(static_cast<Master<To>>(sum));
   }
 };
 
@@ -101,11 +102,11 @@ struct WeightGrad {
 void CudaKernelBackend::conv2d(ConstTensor x, ConstTensor w, ConstTensor b, ConstTensor z, Tensor y,
                                const Conv2dSpec& spec) {
   const ConvGeometry geometry = conv_geometry("conv2d", x, w, y, spec);
-  check_optional("conv2d", "b", b, {master_of(x.dtype()), {geometry.k}});
+  check_optional("conv2d", "b", b, {b && b.dtype() == x.dtype() ? x.dtype() : master_of(x.dtype()), {geometry.k}});
   check_optional("conv2d", "z", z, y.type);
   with_type(x.dtype(), "conv2d", [&]<class T>() {
-    const Forward<T> body{geometry,  x.as<T>(), w.as<T>(), b ? b.as<Master<T>>() : nullptr, z ? z.as<T>() : nullptr,
-                          y.as<T>(), spec.relu};
+    const Forward<T> body{geometry, x.as<T>(), w.as<T>(), b.data, b && b.dtype() == x.dtype(),
+                          z ? z.as<T>() : nullptr, y.as<T>(), spec.relu};
     map<1>(queue(), "conv2d", y.elements(), false, body);
   });
 }
@@ -121,8 +122,11 @@ void CudaKernelBackend::conv2d_data_grad(ConstTensor dy, ConstTensor w, Tensor d
 void CudaKernelBackend::conv2d_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw, const Conv2dSpec& spec) {
   const ConvGeometry geometry = conv_geometry("conv2d_weight_grad", x, dw, dy, spec);
   with_type(x.dtype(), "conv2d_weight_grad", [&]<class T>() {
-    const WeightGrad<T> body{geometry, x.as<T>(), dy.as<T>(), dw.as<Master<T>>()};
-    map<1>(queue(), "conv2d_weight_grad", dw.elements(), false, body);
+    const auto sum = [&]<class To>() {
+      const WeightGrad<T, To> body{geometry, x.as<T>(), dy.as<T>(), dw.as<To>()};
+      map<1>(queue(), "conv2d_weight_grad", dw.elements(), false, body);
+    };
+    dw.dtype() == x.dtype() ? sum.template operator()<T>() : sum.template operator()<Master<T>>();
   });
 }
 

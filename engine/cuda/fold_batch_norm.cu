@@ -2,7 +2,7 @@
 //   folded_w[k] = gamma[k] s[k] w[k],   folded_b[k] = beta[k] - gamma[k] s[k] mean[k]
 //   dw[k] = gamma[k] s[k] dfw[k],   dgamma[k] = s[k] (<w[k], dfw[k]> - mean[k] dfb[k]),   dbeta[k] = dfb[k]
 // One warp per row of R·S·C weights. Bytes per weight: 6 (f32 to bf16) and 12. A layer's fold is a few microseconds of
-// work or less, so consecutive ones share a launch.
+// work or less, so consecutive ones share a launch. folded_b, dfw and dfb may be bf16 where folded_w is.
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
@@ -27,17 +27,35 @@ struct Statistics {
   }
 };
 
+/// Which of a layer's operands have the activations' type instead of S.
+struct Narrow {
+  bool weights = false, bias = false;
+};
+
+template <class S>
+__device__ S read_as(const void* from, std::int64_t i, bool narrow) {
+  return narrow ? static_cast<S>(static_cast<float>(static_cast<const bfloat16*>(from)[i]))
+                : static_cast<const S*>(from)[i];
+}
+
 template <class S, class T>
 struct Fold {
   Statistics<S> of;
   const S *w, *beta;
   T* folded_w;
-  S* folded_b;
+  void* folded_b;  // S, or T if it is narrow
 
   template <int kLanes>
-  __device__ void row(std::int64_t k, std::int64_t begin, std::int64_t end) const {
+  __device__ void row(std::int64_t k, std::int64_t begin, std::int64_t end, Narrow narrow) const {
     const S factor = of.gamma[k] * of.inverse_deviation(k);
-    if (threadIdx.x == 0) folded_b[k] = beta[k] - factor * of.mean[k];
+    if (threadIdx.x == 0) {
+      const S bias = beta[k] - factor * of.mean[k];
+      if (narrow.bias) {
+        static_cast<T*>(folded_b)[k] = static_cast<T>(static_cast<Master<T>>(bias));
+      } else {
+        static_cast<S*>(folded_b)[k] = bias;
+      }
+    }
     for (std::int64_t i = begin + threadIdx.x * kLanes; i < end; i += kWarp * kLanes) {
       const Vector<S, kLanes> from = load<kLanes>(w + i);
       Vector<T, kLanes> to;
@@ -50,17 +68,30 @@ struct Fold {
 template <class S>
 struct FoldGrad {
   Statistics<S> of;
-  const S *w, *dfw, *dfb;
+  const S* w;
+  const void *dfw, *dfb;  // S, or bf16 where they are narrow
   S *dw, *dgamma, *dbeta;
 
   template <int kLanes>
-  __device__ void row(std::int64_t k, std::int64_t begin, std::int64_t end) const {
+  __device__ void row(std::int64_t k, std::int64_t begin, std::int64_t end, Narrow narrow) const {
+    if (narrow.weights) {
+      row_of<kLanes>(k, begin, end, static_cast<const bfloat16*>(dfw), narrow.bias);
+    } else {
+      row_of<kLanes>(k, begin, end, static_cast<const S*>(dfw), narrow.bias);
+    }
+  }
+
+  template <int kLanes, class G>
+  __device__ void row_of(std::int64_t k, std::int64_t begin, std::int64_t end, const G* gradients,
+                         bool narrow_bias) const {
     const S s = of.inverse_deviation(k), factor = of.gamma[k] * s;
     S product{0};
     for (std::int64_t i = begin + threadIdx.x * kLanes; i < end; i += kWarp * kLanes) {
       const Vector<S, kLanes> weight = load<kLanes>(w + i);
-      Vector<S, kLanes> gradient = load<kLanes>(dfw + i);
+      const Vector<G, kLanes> given = load<kLanes>(gradients + i);
+      Vector<S, kLanes> gradient;
       for (int l = 0; l < kLanes; ++l) {
+        gradient.lane[l] = static_cast<S>(static_cast<Master<G>>(given.lane[l]));
         product += weight.lane[l] * gradient.lane[l];
         gradient.lane[l] *= factor;
       }
@@ -68,7 +99,7 @@ struct FoldGrad {
     }
     const double sum = warp_sum(static_cast<double>(product));
     if (threadIdx.x > 0) return;
-    const S bias = dfb[k];
+    const S bias = read_as<S>(dfb, k, narrow_bias);
     dgamma[k] =
         static_cast<S>(static_cast<double>(s) * (sum - static_cast<double>(of.mean[k]) * static_cast<double>(bias)));
     dbeta[k] = bias;
@@ -86,6 +117,7 @@ struct FoldTable {
     int rows, length;
     unsigned first_block;
     bool vectors;
+    Narrow narrow;
   };
   int count = 0;
   Layer layers[kMostFolds];
@@ -100,7 +132,17 @@ __global__ void fold_kernel(FoldTable<Body> table) {
   const std::int64_t k = static_cast<std::int64_t>(blockIdx.x - layer.first_block) * blockDim.y + threadIdx.y;
   if (k >= layer.rows) return;
   const std::int64_t begin = k * layer.length, end = begin + layer.length;
-  layer.vectors ? layer.body.template row<kLanes>(k, begin, end) : layer.body.template row<1>(k, begin, end);
+  layer.vectors ? layer.body.template row<kLanes>(k, begin, end, layer.narrow)
+                : layer.body.template row<1>(k, begin, end, layer.narrow);
+}
+
+/// `tensor` as if it were of type S, where it may have an activation's type instead.
+template <class Data>
+TensorView<Data> in_master(const char* op, const char* operand, TensorView<Data> tensor, DType master) {
+  require(tensor.dtype() == master || (tensor.dtype() == DType::bf16 && master == DType::f32), op, ": ", operand,
+          " is ", tensor.type, ", expected ", name_of(master), ", or bf16 for f32");
+  tensor.type.dtype = master;
+  return tensor;
 }
 
 /// Whether two tensors share bytes.
@@ -120,14 +162,19 @@ bool any_overlap(const A& some, const B& others) {
 
 void CudaKernelBackend::fold_batch_norm(ConstTensor w, ConstTensor gamma, ConstTensor beta, ConstTensor mean,
                                         ConstTensor var, double eps, Tensor folded_w, Tensor folded_b) {
-  check_fold_batch_norm("fold_batch_norm", w, gamma, beta, mean, var, folded_w, folded_b);
+  constexpr const char* kOp = "fold_batch_norm";
+  check_fold_batch_norm(kOp, w, gamma, beta, mean, var, folded_w, in_master(kOp, "folded_b", folded_b, w.dtype()));
+  require(folded_b.dtype() == w.dtype() || folded_b.dtype() == folded_w.dtype(), kOp, ": folded_b is ", folded_b.type,
+          " for folded weights ", folded_w.type);
   launch_fold_later({false, {w, gamma, beta, mean, var}, {folded_w, folded_b}, eps});
 }
 
 void CudaKernelBackend::fold_batch_norm_grad(ConstTensor w, ConstTensor gamma, ConstTensor mean, ConstTensor var,
                                              double eps, ConstTensor dfw, ConstTensor dfb, Tensor dw, Tensor dgamma,
                                              Tensor dbeta) {
-  check_fold_batch_norm_grad("fold_batch_norm_grad", w, gamma, mean, var, dfw, dfb, dw, dgamma, dbeta);
+  constexpr const char* kOp = "fold_batch_norm_grad";
+  check_fold_batch_norm_grad(kOp, w, gamma, mean, var, in_master(kOp, "dfw", dfw, w.dtype()),
+                             in_master(kOp, "dfb", dfb, w.dtype()), dw, dgamma, dbeta);
   launch_fold_later({true, {w, gamma, mean, var, dfw, dfb}, {dw, dgamma, dbeta}, eps});
 }
 
@@ -160,7 +207,10 @@ void CudaKernelBackend::launch_folds_as() {
       const auto rows = static_cast<int>(shape[0]), length = static_cast<int>(fold.in[0].elements() / shape[0]);
       const Body body = body_of(fold);
       const bool vectors = length % kLanes == 0 && words_at(fold.in[0].data, fold.in[4].data, fold.out[0].data);
-      table.layers[table.count++] = {body, rows, length, blocks, vectors};
+      const DType master = fold.in[0].dtype();
+      const ConstTensor bias = fold.is_gradient ? fold.in[5] : ConstTensor(fold.out[1]);
+      const Narrow narrow{fold.is_gradient && fold.in[4].dtype() != master, bias.dtype() != master};
+      table.layers[table.count++] = {body, rows, length, blocks, vectors, narrow};
       blocks += (static_cast<unsigned>(rows) + kRowsPerBlock - 1) / kRowsPerBlock;
     }
     launch({name, queue_.stream, blocks, dim3(kWarp, kRowsPerBlock)}, fold_kernel<kLanes, Body>, table);
@@ -172,8 +222,8 @@ void CudaKernelBackend::launch_folds_as() {
             const auto& [w, gamma, mean, var, dfw, dfb] = fold.in;
             return {{gamma.as<S>(), mean.as<S>(), var.as<S>(), fold.eps},
                     w.as<S>(),
-                    dfw.as<S>(),
-                    dfb.as<S>(),
+                    dfw.data,
+                    dfb.data,
                     fold.out[0].as<S>(),
                     fold.out[1].as<S>(),
                     fold.out[2].as<S>()};
@@ -188,7 +238,7 @@ void CudaKernelBackend::launch_folds_as() {
                 w.as<S>(),
                 beta.as<S>(),
                 fold.out[0].as<T>(),
-                fold.out[1].as<S>()};
+                fold.out[1].data};
       });
 }
 

@@ -7,6 +7,7 @@ namespace dgsam {
 
 void CompileOptions::adapt_to(Backend& backend, DType activation) {
   relu_mask_bits = backend.relu_mask_bits(activation);
+  narrow_folds = backend.is_asynchronous() && activation == DType::bf16;
   gather_folds = backend.is_asynchronous();
 }
 
@@ -20,6 +21,7 @@ void compile(Graph& graph, Value loss, const CompileOptions& options) {
       if (options.relu_mask_bits > 0) fuse_relu_gradients(graph, options.relu_mask_bits);
     }
   }
+  if (options.narrow_folds) narrow_folds(graph);
   if (options.gather_folds) gather_folds(graph);
 }
 

@@ -17,6 +17,10 @@ void share_bias_gradients(Graph& graph);
 /// that one writes a mask of `mask_bits` (Backend::relu_mask_bits()). In ResNet-50 this is 31 ReLUs of 49, 15 of them
 /// with a mask.
 void fuse_relu_gradients(Graph& graph, int mask_bits);
+/// After these: biases that a fold makes, bias gradients of conv2d_data_grad_relu and weight gradients of convolutions
+/// that are no matrix products get the activations' type where only folds read them. That is the type in which GPUs'
+/// libraries take and give them; in the master type each is a cast more.
+void narrow_folds(Graph& graph);
 /// Last: all batch norms are folded before anything else, and their gradients come after everything else, so that a
 /// backend can do all layers at once. Costs the memory of the folded weights' gradients. Results stay as they are.
 void gather_folds(Graph& graph);

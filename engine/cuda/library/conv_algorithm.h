@@ -16,7 +16,7 @@ enum class ConvOp : std::uint8_t { forward, data_grad, weight_grad, data_grad_re
 
 /// All that decides how a convolution is computed. x, w and y are those of the forward operation, dense, f32 or bf16,
 /// all of one type; a gradient has the place of what it is the gradient of. A linear layer is a 1x1 convolution of
-/// images of one pixel. The weight gradient's result is f32 whatever w.dtype says, as operations.def has it.
+/// images of one pixel. The weight gradient's result is f32 whatever w.dtype says, unless it is narrow.
 struct ConvProblem {
   ConvOp op = ConvOp::forward;
   Type x, w, y;
@@ -24,11 +24,14 @@ struct ConvProblem {
   bool bias = false;      ///< of forward; data_grad_relu: whether the bias gradient is wanted. f32
   bool residual = false;  ///< of forward; data_grad_relu: the second gradient
   bool mask = false;      ///< forward: the ReLU's mask is wanted, too; data_grad_relu: it is there (relu.h)
+  bool narrow = false;    ///< bf16: bias, bias gradient and weight gradient are bf16, too, instead of f32
   bool tf32 = false;      ///< f32 operands may be rounded to TF32's 10 bits of mantissa on their way into a product
   bool operator==(const ConvProblem&) const = default;
 
   /// Whether a convolution alone is not all of it: a mask to be written, or a ReLU's gradient.
   bool has_mask() const { return mask || op == ConvOp::data_grad_relu; }
+  /// Of bias, bias gradient and weight gradient.
+  DType vector_dtype() const { return narrow ? x.dtype : DType::f32; }
   /// One line without tabs, different for different problems: "forward x f32[32, 56, 56, 64] w f32[64, 1, 1, 64] ...".
   std::string text() const;
 };

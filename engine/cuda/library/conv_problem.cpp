@@ -13,6 +13,7 @@ std::string ConvProblem::text() const {
   if (residual) text << " residual";
   if (spec.relu) text << " relu";
   if (mask) text << " mask";
+  if (narrow) text << " narrow";
   if (tf32) text << " tf32";
   return text.str();
 }

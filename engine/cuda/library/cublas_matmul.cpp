@@ -67,7 +67,7 @@ struct Matmul {
   }
   MatrixLayout layout(const Type& type, DType dtype) const;
   /// Whether the bias, or its gradient, is of D's type to the library and f32 to us.
-  bool narrow_bias() const { return problem.bias && problem.y.dtype == DType::bf16; }
+  bool casts_bias() const { return problem.bias && problem.y.dtype == DType::bf16 && !problem.narrow; }
   bool is_relu_grad() const { return problem.op == ConvOp::data_grad_relu; }
   /// The image whose channels are D's rows.
   const Type& image() const { return is_relu_grad() ? problem.x : problem.y; }
@@ -108,7 +108,7 @@ Matmul::Matmul(const CublasContext& context, const ConvProblem& given) : problem
       set(CUBLASLT_MATMUL_DESC_TRANSB, static_cast<std::int32_t>(CUBLAS_OP_T));
       a = layout(x, x.dtype);
       b = layout(y, y.dtype);
-      d = layout(w, DType::f32);
+      d = layout(w, problem.vector_dtype());
       break;
   }
 }
@@ -131,7 +131,7 @@ class CublasAlgorithm final : public ConvAlgorithm {
       return (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
     };
     const Type& image = matmul_->image();
-    if (matmul_->narrow_bias()) bias_bytes_ = aligned(static_cast<std::size_t>(image.shape.last()) * sizeof(bfloat16));
+    if (matmul_->casts_bias()) bias_bytes_ = aligned(static_cast<std::size_t>(image.shape.last()) * sizeof(bfloat16));
     if (matmul_->is_relu_grad() && !matmul_->problem.mask) mask_bytes_ = aligned(relu_mask_type(image).bytes());
   }
 
@@ -158,8 +158,8 @@ class CublasAlgorithm final : public ConvAlgorithm {
     const Tensor bias_grad{operands.bias_grad, {DType::f32, channels}};
     if (problem.bias) {
       const void* const bias = matmul_->is_relu_grad() ? operands.bias_grad : operands.bias;
-      if (matmul_->narrow_bias() && !matmul_->is_relu_grad()) cast_elements(queue, {bias, bias_grad.type}, narrow);
-      matmul_->set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, matmul_->narrow_bias() ? narrow.data : bias);
+      if (matmul_->casts_bias() && !matmul_->is_relu_grad()) cast_elements(queue, {bias, bias_grad.type}, narrow);
+      matmul_->set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, matmul_->casts_bias() ? narrow.data : bias);
     }
     if (problem.has_mask()) {
       const void* mask = matmul_->is_relu_grad() ? operands.mask : operands.written_mask;
@@ -181,7 +181,7 @@ class CublasAlgorithm final : public ConvAlgorithm {
                        workspace_ > 0 ? static_cast<std::byte*>(workspace) + bias_bytes_ + mask_bytes_ : nullptr,
                        workspace_, queue.stream),
         "cublasLtMatmul", problem);
-    if (matmul_->narrow_bias() && matmul_->is_relu_grad()) cast_elements(queue, narrow, bias_grad);
+    if (matmul_->casts_bias() && matmul_->is_relu_grad()) cast_elements(queue, narrow, bias_grad);
   }
 
  private:

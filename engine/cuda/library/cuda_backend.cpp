@@ -21,6 +21,11 @@ std::string machine(const DeviceInfo& device) {
   return device.name + ", sm_" + std::to_string(device.major) + std::to_string(device.minor) + ", " + versions();
 }
 
+/// Whether a bias, or a gradient, has the type of its bf16 images.
+bool is_narrow(ConstTensor vector, ConstTensor image) {
+  return vector && image.dtype() == DType::bf16 && vector.dtype() == DType::bf16;
+}
+
 }  // namespace
 
 CudaBackend::CudaBackend(const CudaOptions& options)
@@ -66,7 +71,7 @@ std::size_t CudaBackend::Hash::operator()(const ConvProblem& problem) const {
   }
   add(problem.spec.stride);
   add(problem.spec.padding);
-  add(problem.spec.relu + 2 * problem.bias + 4 * problem.residual + 8 * problem.mask);
+  add(problem.spec.relu + 2 * problem.bias + 4 * problem.residual + 8 * problem.mask + 16 * problem.narrow);
   return hash;
 }
 
@@ -104,7 +109,7 @@ bool CudaBackend::run_library(const ConvProblem& problem, const ConvOperands& op
 }
 
 void CudaBackend::run_kernels(const ConvProblem& problem, const ConvOperands& operands) {
-  const DType master = master_of(problem.x.dtype);
+  const DType master = problem.narrow ? problem.x.dtype : master_of(problem.x.dtype);  // of the vectors
   const std::int64_t filters = problem.w.shape[0], channels = problem.x.shape.last();
   const ConstTensor w{operands.w, problem.w}, residual{operands.residual, problem.op == ConvOp::forward ? problem.y : problem.x};
   switch (problem.op) {
@@ -154,7 +159,8 @@ void CudaBackend::conv2d_relu_mask(ConstTensor x, ConstTensor w, ConstTensor b, 
   conv_geometry("conv2d", x, w, y, spec);
   check("conv2d", "w", w, {x.dtype(), w.shape()});
   check("conv2d", "y", y, {x.dtype(), y.shape()});
-  check_optional("conv2d", "b", b, {master_of(x.dtype()), {w.shape()[0]}});
+  const bool narrow = is_narrow(b, x);
+  check_optional("conv2d", "b", b, {narrow ? x.dtype() : master_of(x.dtype()), {w.shape()[0]}});
   check_optional("conv2d", "z", z, y.type);
   check_optional("conv2d", "mask", mask, relu_mask_type(y.type));
   require(!mask || spec.relu, "conv2d: a mask of a ReLU, but no ReLU");
@@ -166,6 +172,7 @@ void CudaBackend::conv2d_relu_mask(ConstTensor x, ConstTensor w, ConstTensor b, 
                             .bias = static_cast<bool>(b),
                             .residual = static_cast<bool>(z),
                             .mask = static_cast<bool>(mask),
+                            .narrow = narrow,
                             .tf32 = tf32_ && x.dtype() == DType::f32};
   const ConvOperands operands{
       .x = x.data, .w = w.data, .result = y.data, .bias = b.data, .residual = z.data, .written_mask = mask.data};
@@ -194,7 +201,8 @@ void CudaBackend::conv2d_data_grad_relu(ConstTensor dy, ConstTensor w, ConstTens
   check(kOp, "x", x, dz.type);
   check_optional(kOp, "dx2", dx2, dz.type);
   check_optional(kOp, "mask", mask, relu_mask_type(dz.type));
-  check_optional(kOp, "db", db, {master_of(dy.dtype()), {dz.shape().last()}});
+  const bool narrow = is_narrow(db, dz);
+  check_optional(kOp, "db", db, {narrow ? dz.dtype() : master_of(dy.dtype()), {dz.shape().last()}});
   const ConvProblem problem{.op = ConvOp::data_grad_relu,
                             .x = dz.type,
                             .w = w.type,
@@ -203,6 +211,7 @@ void CudaBackend::conv2d_data_grad_relu(ConstTensor dy, ConstTensor w, ConstTens
                             .bias = static_cast<bool>(db),
                             .residual = static_cast<bool>(dx2),
                             .mask = static_cast<bool>(mask),
+                            .narrow = narrow,
                             .tf32 = tf32_ && dy.dtype() == DType::f32};
   const ConvOperands operands{.w = w.data,
                               .y = dy.data,
@@ -217,12 +226,14 @@ void CudaBackend::conv2d_data_grad_relu(ConstTensor dy, ConstTensor w, ConstTens
 void CudaBackend::conv2d_weight_grad(ConstTensor x, ConstTensor dy, Tensor dw, const Conv2dSpec& spec) {
   conv_geometry("conv2d_weight_grad", x, dw, dy, spec);
   check("conv2d_weight_grad", "dy", dy, {x.dtype(), dy.shape()});
-  check("conv2d_weight_grad", "dw", dw, {master_of(x.dtype()), dw.shape()});
+  const bool narrow = is_narrow(dw, x);
+  check("conv2d_weight_grad", "dw", dw, {narrow ? x.dtype() : master_of(x.dtype()), dw.shape()});
   const ConvProblem problem{.op = ConvOp::weight_grad,
                             .x = x.type,
                             .w = {x.dtype(), dw.shape()},
                             .y = dy.type,
                             .spec = {spec.stride, spec.padding, false},
+                            .narrow = narrow,
                             .tf32 = tf32_ && x.dtype() == DType::f32};
   run(problem, {.x = x.data, .y = dy.data, .result = dw.data});
 }

@@ -129,7 +129,7 @@ std::vector<CudnnDescriptor> forward(const ConvProblem& problem, CudnnOperands o
     chain.add(operations, CUDNN_POINTWISE_ADD, &residual);
   }
   if (problem.bias) {
-    const DType dtype = operands == CudnnOperands::cast ? problem.y.dtype : DType::f32;
+    const DType dtype = operands == CudnnOperands::cast ? problem.y.dtype : problem.vector_dtype();
     const CudnnDescriptor bias = tensor(kUidBias, dtype, {1, 1, 1, problem.y.shape.last()});
     chain.add(operations, CUDNN_POINTWISE_ADD, &bias);
   }
@@ -149,7 +149,7 @@ std::vector<CudnnDescriptor> weight_grad(const ConvProblem& problem, CudnnOperan
   const CudnnDescriptor x = tensor(kUidX, problem.x.dtype, problem.x.shape);
   const CudnnDescriptor y = tensor(kUidY, problem.y.dtype, problem.y.shape);
   std::vector<CudnnDescriptor> operations;
-  if (problem.x.dtype == DType::f32 || operands == CudnnOperands::cast) {
+  if (problem.vector_dtype() == problem.x.dtype || operands == CudnnOperands::cast) {
     operations.push_back(
         conv_operation(kWeightGrad, problem.spec, x, tensor(kUidW, problem.x.dtype, problem.w.shape), y));
     return operations;
@@ -177,7 +177,7 @@ void check(const ConvProblem& problem) {
 
 bool has_cast(const ConvProblem& problem) {
   const bool f32_operand = problem.op == ConvOp::weight_grad || (problem.op == ConvOp::forward && problem.bias);
-  return problem.x.dtype == DType::bf16 && f32_operand;
+  return problem.x.dtype == DType::bf16 && f32_operand && !problem.narrow;
 }
 
 Type cast_type(const ConvProblem& problem) {

@@ -38,10 +38,10 @@ struct Result {
 
 std::vector<Result> results_of(const ConvProblem& problem, const ConvOperands& operands) {
   const Type type = problem.op == ConvOp::forward       ? problem.y
-                    : problem.op == ConvOp::weight_grad ? Type{DType::f32, problem.w.shape}
+                    : problem.op == ConvOp::weight_grad ? Type{problem.vector_dtype(), problem.w.shape}
                                                         : problem.x;
   std::vector<Result> results{{"the result", operands.result, type}};
-  if (operands.bias_grad) results.push_back({"db", operands.bias_grad, {DType::f32, {problem.x.shape.last()}}});
+  if (operands.bias_grad) results.push_back({"db", operands.bias_grad, {problem.vector_dtype(), {problem.x.shape.last()}}});
   std::erase_if(results, [](const Result& result) { return result.data == nullptr; });
   return results;
 }

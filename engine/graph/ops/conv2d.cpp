@@ -17,29 +17,6 @@ double conv_flops(const Type& y, const Type& w) {
   return 2.0 * static_cast<double>(y.elements()) * static_cast<double>(w.elements()) / static_cast<double>(w.shape[0]);
 }
 
-/// in: x, dy; out: dw.
-class Conv2dWeightGrad final : public Op {
- public:
-  Conv2dWeightGrad(const Conv2dSpec& spec, Shape w) : spec_(spec), w_(w) {}
-  enum { kX, kDy };
-  std::string name() const override { return "conv2d_weight_grad"; }
-  std::string attributes() const override { return window_text(spec_); }
-  std::vector<Type> infer(std::span<const Type> in) const override {
-    return {{master_of(in[kX].dtype), w_, Layout::dense}};
-  }
-  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override {
-    backend.conv2d_weight_grad(in[kX], in[kDy], out[0], spec_);
-  }
-  double flops(std::span<const Type> in, std::span<const Type> out) const override {
-    return conv_flops(in[kDy], out[0]);
-  }
-  bool may_run_on_side() const override { return true; }
-
- private:
-  Conv2dSpec spec_;
-  Shape w_;
-};
-
 }  // namespace
 
 std::string Conv2d::attributes() const { return window_text(spec_); }
@@ -54,7 +31,8 @@ std::vector<Type> Conv2d::infer(std::span<const Type> in) const {
           "conv2d: the filter ", w.text(), " is larger than the padded image ", x.text());
   const Type y{x.dtype, {x.shape[0], extent(1), extent(2), w.shape[0]}, out_layout_};
   if (present(in[kBias])) {
-    require(in[kBias] == Type{master_of(x.dtype), {w.shape[0]}, Layout::dense}, "conv2d: bias ", in[kBias].text(),
+    const bool narrow = in[kBias].dtype == x.dtype;  // by narrow_folds()
+    require(in[kBias] == Type{narrow ? x.dtype : master_of(x.dtype), {w.shape[0]}, Layout::dense}, "conv2d: bias ", in[kBias].text(),
             " for ", y.text());
   }
   if (present(in[kResidual])) {
@@ -106,9 +84,23 @@ double Conv2dDataGrad::flops(std::span<const Type> in, std::span<const Type>) co
 
 std::string Conv2dDataGradRelu::attributes() const { return window_text(spec_); }
 
+std::string Conv2dWeightGrad::attributes() const { return window_text(spec_); }
+
+std::vector<Type> Conv2dWeightGrad::infer(std::span<const Type> in) const {
+  return {{narrow_ ? in[kX].dtype : master_of(in[kX].dtype), w_, Layout::dense}};
+}
+
+void Conv2dWeightGrad::run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const {
+  backend.conv2d_weight_grad(in[kX], in[kDy], out[0], spec_);
+}
+
+double Conv2dWeightGrad::flops(std::span<const Type> in, std::span<const Type> out) const {
+  return conv_flops(in[kDy], out[0]);
+}
+
 std::vector<Type> Conv2dDataGradRelu::infer(std::span<const Type> in) const {
   const Type& x = in[kX];
-  return {x, want_db_ ? Type{master_of(x.dtype), {x.shape.last()}, Layout::dense} : absent_type()};
+  return {x, want_db_ ? Type{narrow_db_ ? x.dtype : master_of(x.dtype), {x.shape.last()}, Layout::dense} : absent_type()};
 }
 
 void Conv2dDataGradRelu::run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const {

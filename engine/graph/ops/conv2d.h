@@ -47,11 +47,38 @@ class Conv2dDataGrad final : public Op {
   Type x_;
 };
 
+/// in: x, dy; out: dw, in the master type or in x's (narrow_folds).
+class Conv2dWeightGrad final : public Op {
+ public:
+  Conv2dWeightGrad(const Conv2dSpec& spec, Shape w, bool narrow = false) : spec_(spec), w_(w), narrow_(narrow) {}
+  enum { kX, kDy };
+
+  /// Whether it is a matrix product of whole images.
+  bool is_product() const { return w_[1] == 1 && w_[2] == 1 && spec_.stride == 1 && spec_.padding == 0; }
+  Conv2dWeightGrad narrow() const { return {spec_, w_, true}; }
+
+  std::string name() const override { return "conv2d_weight_grad"; }
+  std::string attributes() const override;
+  std::vector<Type> infer(std::span<const Type> in) const override;
+  void run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const override;
+  double flops(std::span<const Type> in, std::span<const Type> out) const override;
+  bool may_run_on_side() const override { return true; }
+
+ private:
+  Conv2dSpec spec_;
+  Shape w_;
+  bool narrow_;
+};
+
 /// A Conv2dDataGrad and the BiasReluGradOp behind it. in: dy, w, dx2 or none, x, mask or none; out: dz, db or none.
 class Conv2dDataGradRelu final : public Op {
  public:
-  Conv2dDataGradRelu(const Conv2dSpec& spec, bool want_db) : spec_(spec), want_db_(want_db) {}
+  Conv2dDataGradRelu(const Conv2dSpec& spec, bool want_db, bool narrow_db = false)
+      : spec_(spec), want_db_(want_db), narrow_db_(narrow_db) {}
   enum { kDy, kW, kDx2, kX, kMask };
+
+  /// The same with db in x's type.
+  Conv2dDataGradRelu narrow() const { return {spec_, want_db_, true}; }
 
   std::string name() const override { return "conv2d_data_grad_relu"; }
   std::string attributes() const override;
@@ -61,7 +88,7 @@ class Conv2dDataGradRelu final : public Op {
 
  private:
   Conv2dSpec spec_;
-  bool want_db_;
+  bool want_db_, narrow_db_;
 };
 
 }  // namespace dgsam
