@@ -2,6 +2,7 @@
 #include "engine/cpu/make_cpu_backend.h"
 #include "engine/cuda/make_cuda_backend.h"
 #include "engine/make_backend.h"
+#include "tests/device/device_options.h"
 #include "tests/ops/ops.h"
 #include "tests/optim/golden_backends.h"
 
@@ -9,7 +10,7 @@ namespace dgsam {
 namespace {
 
 Backend& cuda() {
-  static const auto backend = make_backend("cuda");
+  static const auto backend = make_backend("cuda", device_options());
   return *backend;
 }
 

@@ -1,12 +1,12 @@
 #include <doctest/doctest.h>
 
 #include "engine/gradcheck/gradcheck.h"
-#include "engine/make_backend.h"
+#include "tests/device/device_options.h"
 
 using namespace dgsam;
 
 TEST_CASE("every gradient on the device agrees with finite differences in double") {
-  const auto cuda = make_backend("cuda");
+  const auto cuda = make_backend("cuda", device_options());
   const std::vector<GradcheckRow> rows = gradcheck(*cuda);
   CHECK(rows.size() > 20);
   for (const GradcheckRow& row : rows) {

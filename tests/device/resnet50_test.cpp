@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "engine/check/compare_backend.h"
-#include "engine/make_backend.h"
 #include "tests/cuda/step_bits.h"
+#include "tests/device/device_options.h"
 
 using namespace dgsam;
 
@@ -39,20 +39,20 @@ void compare_with_cpu(const BackendOptions& options, DType activation, BatchNorm
 }  // namespace
 
 TEST_CASE("ResNet-50: every call of two steps agrees with the CPU in f32") {
-  compare_with_cpu({}, DType::f32, BatchNormMode::frozen);
-  compare_with_cpu({}, DType::f32, BatchNormMode::batch);
+  compare_with_cpu(device_options(), DType::f32, BatchNormMode::frozen);
+  compare_with_cpu(device_options(), DType::f32, BatchNormMode::batch);
 }
 
 TEST_CASE("ResNet-50: every call of two steps agrees with the CPU in TF32") {
-  compare_with_cpu({.tf32 = true}, DType::f32, BatchNormMode::frozen);
+  compare_with_cpu(device_options(true), DType::f32, BatchNormMode::frozen);
 }
 
 TEST_CASE("ResNet-50: every call of two steps agrees with the CPU in bf16") {
-  compare_with_cpu({}, DType::bf16, BatchNormMode::frozen);
+  compare_with_cpu(device_options(), DType::bf16, BatchNormMode::frozen);
 }
 
 TEST_CASE("ResNet-50: steps end with the same bits, one by one or recorded, on one stream or two, and again") {
-  const auto cuda = make_backend("cuda"), tf32 = make_backend("cuda", {.tf32 = true});
+  const auto cuda = make_backend("cuda", device_options()), tf32 = make_backend("cuda", device_options(true));
   struct Way {
     Backend* backend;
     DType activation;

@@ -41,6 +41,20 @@ TEST_CASE("bytes are those of all operands, and the roofline takes the slower of
   CHECK(roofline_seconds(bench.work(), {.flops_per_second = 1e9, .bytes_per_second = 1}) == 384 + 344);
 }
 
+TEST_CASE("a ReLU's gradient reads its mask or its output, not both") {
+  const auto cpu = plain_backend();
+  BenchBackend bench(*cpu, {});
+  Buffer memory(bench, 8192);
+  const Type image{DType::f32, {1, 4, 4, 2}};
+  const Tensor dy{memory.data(), {DType::f32, {1, 4, 4, 3}}}, w{memory.at(1024), {DType::f32, {3, 1, 1, 2}}};
+  const Tensor x{memory.at(2048), image}, dz{memory.at(3072), image}, mask{memory.at(4096), {DType::u8, {16, 16}}};
+  bench.conv2d_data_grad_relu(dy, w, {}, x, {}, dz, {}, {});
+  bench.conv2d_data_grad_relu(dy, w, {}, x, {mask}, dz, {}, {});
+  REQUIRE(bench.work().size() == 2);
+  CHECK(bench.work()[0].bytes == 192 + 24 + 128 + 128);
+  CHECK(bench.work()[1].bytes == 192 + 24 + 256 + 128);
+}
+
 TEST_CASE("images that stay are uploaded once to each address") {
   const auto cpu = plain_backend();
   Buffer memory(*cpu, 8);

@@ -19,6 +19,7 @@
 #include "tools/commands/choice_flag.h"
 #include "tools/profile/peaks.h"
 #include "tools/profile/profile_table.h"
+#include "tools/profile/smoke.h"
 #include "tools/profile/step_work.h"
 #include "tools/terminal/versions.h"
 #include "tools/terminal/waiting.h"
@@ -316,6 +317,7 @@ void add_step_command(CLI::App& app, BenchOptions& options) {
   add_choice(*command, "--domain-order", train.domain_order, "DGSAM's");
   command->add_option("--export", options.export_to, "Write initial weights and batches to this folder")
       ->check(CLI::ExistingDirectory);
+  add_choice(*command, "--conv-choice", train.conv_choice, "A GPU's algorithms: measured, or the libraries' first");
   add_switch(*command, "--recording", train.recording, "off: a GPU is given every operation anew");
   add_switch(*command, "--side-stream", options.side_stream, "off: a GPU does one operation after the other");
   add_switch(*command, "--images-stay", options.images_stay, "on: images are in a GPU's memory before the steps");
@@ -339,6 +341,12 @@ int main(int argc, char** argv) {
   dgsam::BenchOptions options;
   options.train.threads = 2;
   dgsam::add_step_command(app, options);
+  app.add_subcommand("smoke", "Whether the GPU computes what the CPU computes, in a few seconds")->callback([] {
+    const dgsam::SmokeResult result =
+        dgsam::smoke_test(*dgsam::make_backend("cuda", {.measure = false}), *dgsam::make_backend("cpu"));
+    std::printf("%s", result.text.c_str());
+    dgsam::require(result.passed, "the smoke test failed");
+  });
   try {
     app.parse(argc, argv);
     return 0;

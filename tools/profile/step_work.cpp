@@ -115,7 +115,11 @@ void BenchBackend::join_side() {
 void BenchBackend::intercept(const Call& call) {
   if (counting_) {
     OperationWork work{flops_of(call), 0};
-    for (const Call::Operand& operand : call.operands) {
+    for (std::size_t i = 0; i < call.operands.size(); ++i) {
+      const Call::Operand& operand = call.operands[i];
+      // conv2d_data_grad_relu is given a ReLU's output and its mask, and the mask is enough.
+      constexpr std::size_t kReluOutput = 3, kMask = 4;
+      if (call.op == Operation::conv2d_data_grad_relu && i == kReluOutput && call.operands[kMask].tensor) continue;
       if (operand.tensor) work.bytes += static_cast<double>(operand.tensor.bytes());
     }
     work_.push_back(work);
