@@ -4,7 +4,12 @@
     gpu_report.py REPORT begin STAGE...                 machine and versions; the named stages start empty
     gpu_report.py REPORT run STAGE CHECK SECONDS COMMAND...
     gpu_report.py REPORT skip STAGE CHECK REASON
+    gpu_report.py REPORT until SECONDS              prints what GPU_CHECK_END is in so many seconds
     gpu_report.py REPORT end                            a summary; exits with 1 if a check failed
+
+A check that is in the file with an outcome is not run again. What is left until GPU_CHECK_END in the environment (seconds
+since 1970) limits every check: one for which less than a quarter of its SECONDS is left is not started, and it and one that
+is stopped by that end are `not reached`, to be run by the next call.
 
 A check passes when its command exits with 0, and is skipped at 77. A JSON object in the last line of its output, or in the
 .json file that its --out names, is kept as the check's figures.
@@ -21,6 +26,13 @@ import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 SKIPPED = 77
+NOT_REACHED = "not reached"
+
+
+def now():
+    """Seconds; those in the file that GPU_CHECK_CLOCK names, for a rehearsal."""
+    clock = os.environ.get("GPU_CHECK_CLOCK")
+    return float(pathlib.Path(clock).read_text()) if clock else time.time()
 
 
 def output_of(*command):
@@ -76,7 +88,7 @@ def note(path, stage, check, **result):
     report = read(path)
     report["stages"].setdefault(stage, {})[check] = result
     write(path, report)
-    print(f"  {result['outcome']:8} {check}" + (f" ({result['seconds']:.0f} s)" if "seconds" in result else ""),
+    print(f"  {result['outcome']:11} {check}" + (f" ({result['seconds']:.0f} s)" if "seconds" in result else ""),
           flush=True)
     if result["outcome"] != "passed" and result.get("detail"):
         print("           " + result["detail"].replace("\n", "\n           "), flush=True)
@@ -96,6 +108,14 @@ def figures_of(lines, command):
 
 
 def run(path, stage, check, limit, command):
+    before = read(path)["stages"].get(stage, {}).get(check, {"outcome": NOT_REACHED})
+    if before["outcome"] != NOT_REACHED:
+        return 1 if before["outcome"] == "failed" else 0
+    left = float(os.environ.get("GPU_CHECK_END", "inf")) - now()
+    if left < limit / 4:
+        note(path, stage, check, outcome=NOT_REACHED)
+        return 0
+    at_the_end, limit = left < limit, min(limit, left)
     start = time.monotonic()
     with tempfile.TemporaryFile("w+", errors="replace") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
@@ -107,20 +127,20 @@ def run(path, stage, check, limit, command):
             status = None
         log.seek(0)
         lines = [line for line in log.read().splitlines() if line.strip()]
-    outcome = {0: "passed", SKIPPED: "skipped"}.get(status, "failed")
+    outcome = {0: "passed", SKIPPED: "skipped", None: NOT_REACHED if at_the_end else "failed"}.get(status, "failed")
     result = {"outcome": outcome, "seconds": round(time.monotonic() - start, 1), "command": " ".join(command)}
     result.update(figures_of(lines, command))
     if outcome != "passed":
         result["detail"] = (f"stopped after {limit:.0f} s\n" if status is None else "") + "\n".join(lines[-12:])
     elif "figures" not in result:
-        result["output"] = "\n".join(lines[-40:])
+        result["output"] = "\n".join(lines[-150:])
     note(path, stage, check, **result)
     return 1 if outcome == "failed" else 0
 
 
 def end(path):
     outcomes = [check["outcome"] for checks in read(path)["stages"].values() for check in checks.values()]
-    counts = {name: outcomes.count(name) for name in ("passed", "failed", "skipped")}
+    counts = {name: outcomes.count(name) for name in ("passed", "failed", "skipped", NOT_REACHED)}
     print(", ".join(f"{count} {name}" for name, count in counts.items()) + f"; everything is in {path}")
     return 1 if counts["failed"] else 0
 
@@ -133,6 +153,8 @@ def main():
         return run(path, arguments[0], arguments[1], float(arguments[2]), arguments[3:])
     if verb == "skip":
         return note(path, arguments[0], arguments[1], outcome="skipped", detail=arguments[2])
+    if verb == "until":
+        return print(now() + float(arguments[0]))
     if verb == "end":
         return end(path)
     return f"gpu_report: unknown verb {verb}"
