@@ -19,7 +19,7 @@ limit_mib=64
 # What tools/setup.sh --build installs, but for the tools themselves.
 jpeg=libjpeg62-turbo-dev
 [ -n "$(apt-cache show "$jpeg" 2>/dev/null)" ] || jpeg=libjpeg-turbo8-dev  # Ubuntu's
-wanted="libdnnl-dev nlohmann-json3-dev libcli11-dev libstb-dev $jpeg libpng-dev libzip-dev zlib1g-dev libmd-dev doctest-dev"
+wanted="libdnnl-dev nlohmann-json3-dev libcli11-dev libstb-dev $jpeg libpng-dev libwebp-dev libtiff-dev libzip-dev zlib1g-dev libmd-dev doctest-dev"
 # What comes with any compiler.
 given='^(libc6|libc6-dev|libc-dev|libc-dev-bin|linux-libc-dev|libgcc-s1|gcc-[0-9]+-base|libstdc\+\+6|libgomp1|libcrypt.*|libnsl.*|libtirpc.*|rpcsvc-proto|libgssapi.*|libk.*|libcom-err2|libssl3(t64)?|openssl-provider-legacy|debconf.*)$'
 

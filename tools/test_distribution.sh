@@ -44,9 +44,19 @@ command -v debootstrap >/dev/null || { echo "test_distribution: apt-get install 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 folder=$(mktemp -d "$parent/dgsam-$release-XXXXXX")
-mounted=()
+child=
+# What still runs there is ended first, also after Ctrl-C or kill: debootstrap, then whatever has its root below.
 clean() {
-  for place in ${mounted[@]+"${mounted[@]}"}; do umount "$place" 2>/dev/null || umount -l "$place" || true; done
+  local process place
+  [ -z "$child" ] || { disown "$child"; kill -KILL "$child"; } 2>/dev/null || true
+  for process in /proc/[0-9]*; do
+    case "$(readlink "$process/root" 2>/dev/null)" in
+      "$folder"/*) kill -KILL "${process#/proc/}" 2>/dev/null || true ;;
+    esac
+  done
+  for place in $(awk -v below="$folder/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | sort -r); do
+    umount "$place" 2>/dev/null || umount -l "$place" || true
+  done
   if [ "$keep" = yes ]; then
     echo "test_distribution: kept $folder"
   else
@@ -54,7 +64,17 @@ clean() {
   fi
 }
 trap clean EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP
+
+# COMMAND..., its output into $folder/log. A signal to this script is heard at once, not when the command has ended.
+in_background() {
+  local status=0
+  "$@" >"$folder/log" 2>&1 &
+  child=$!
+  wait "$child" || status=$?
+  child=
+  return "$status"
+}
 
 # A bare system in $folder/NAME, with a user `newcomer`; further words are packages it already has.
 bare_system() {
@@ -62,13 +82,11 @@ bare_system() {
   shift
   include=$(IFS=,; echo "$*")
   echo "test_distribution: a bare $release in $root${include:+, with $include}"
-  if ! debootstrap --variant=minbase ${include:+--include="$include"} "$release" "$root" "$mirror" >"$folder/log" 2>&1
-  then
+  in_background debootstrap --variant=minbase ${include:+--include="$include"} "$release" "$root" "$mirror" || {
     tail -n 5 "$folder/log" >&2
     exit 1
-  fi
+  }
   mount -t proc proc "$root/proc"
-  mounted+=("$root/proc")
   cp -L /etc/resolv.conf "$root/etc/resolv.conf"
   chroot "$root" useradd --create-home --shell /bin/bash newcomer
   if [ -d "$root/etc/sudoers.d" ]; then echo 'newcomer ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/newcomer"; fi
@@ -91,7 +109,7 @@ run() {
   local started status=0
   started=$(date +%s)
   echo "test_distribution: as $2: $3"
-  inside "$@" >"$folder/log" 2>&1 || status=$?
+  in_background inside "$@" || status=$?
   echo "test_distribution: exit status $status after $(($(date +%s) - started)) s; its closing lines:"
   tail -n 15 "$folder/log" | sed 's/^/  | /'
   return "$status"
