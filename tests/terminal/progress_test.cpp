@@ -92,7 +92,7 @@ TEST_CASE("in a narrow terminal the bar goes first and the title second: the per
   };
   CHECK(shown(80).find("Evaluating [############........] 60%  120/200") == 1);
   CHECK(shown(40) == "\rEvaluating [############........] 60%  ");
-  CHECK(shown(30) == "\rEvaluating 60%  120/200  4.0/s");
+  CHECK(shown(31) == "\rEvaluating 60%  120/200  4.0/s");
   CHECK(shown(20) == "\rEvaluating 60%  120");
   CHECK(shown(12) == "\r60%  120/20");
 }
