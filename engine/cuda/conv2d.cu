@@ -105,8 +105,8 @@ void CudaKernelBackend::conv2d(ConstTensor x, ConstTensor w, ConstTensor b, Cons
   check_optional("conv2d", "b", b, {b && b.dtype() == x.dtype() ? x.dtype() : master_of(x.dtype()), {geometry.k}});
   check_optional("conv2d", "z", z, y.type);
   with_type(x.dtype(), "conv2d", [&]<class T>() {
-    const Forward<T> body{geometry, x.as<T>(), w.as<T>(), b.data, b && b.dtype() == x.dtype(),
-                          z ? z.as<T>() : nullptr, y.as<T>(), spec.relu};
+    const Forward<T> body{geometry,  x.as<T>(), w.as<T>(), b.data, b && b.dtype() == x.dtype(), z ? z.as<T>() : nullptr,
+                          y.as<T>(), spec.relu};
     map<1>(queue(), "conv2d", y.elements(), false, body);
   });
 }

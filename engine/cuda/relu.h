@@ -21,7 +21,8 @@ void write_relu_mask(const Queue& queue, ConstTensor y, Tensor mask);
 /// Bytes of memory that relu_grad() needs.
 std::size_t relu_grad_bytes(const Type& dy);
 
-/// bias_relu_grad() of operations.def, on operands that have been checked, db of the master type or bf16; `memory` is free again for the next kernel.
+/// bias_relu_grad() of operations.def, on operands that have been checked, db of the master type or bf16; `memory` is
+/// free again for the next kernel.
 void relu_grad(const Queue& queue, ConstTensor dy, ConstTensor dy2, ConstTensor y, Tensor dz, Tensor db, void* memory);
 
 }  // namespace dgsam

@@ -65,8 +65,7 @@ struct Program {
                                 }
                                 return nullptr;
                               }};
-    ConvChooser chooser({library}, PlanFile(file, machine), measure, reference,
-                        std::chrono::milliseconds(20));
+    ConvChooser chooser({library}, PlanFile(file, machine), measure, reference, std::chrono::milliseconds(20));
     const auto chosen = chooser.choose(problem, {stream.get(), 1}, operands, [this](std::size_t bytes) -> void* {
       workspace = bytes;
       return nullptr;
@@ -154,7 +153,8 @@ TEST_CASE("a fault that shows when the device is waited for is its algorithm's, 
   CHECK(program.choose() == "sound");
 }
 
-TEST_CASE("a fault that takes the device along, or a way without an end, ends the run by its name; the next run goes on") {
+TEST_CASE(
+    "a fault that takes the device along, or a way without an end, ends the run by its name; the next run goes on") {
   for (const bool endless : {false, true}) {
     const TemporaryFolder folder;
     const std::string file = folder.file("plans.txt");
@@ -189,7 +189,9 @@ TEST_CASE("results that are not written or wrong cost an algorithm its place") {
   };
   for (const bool measure : {true, false}) {
     Program program{{{"silent", 1}, {"wrong", 1, 0, false, write(-1)}, {"right", 100, 0, false, write(1.0001f)}},
-                    "", "a GPU", measure};
+                    "",
+                    "a GPU",
+                    measure};
     program.operands.result = result;
     program.reference = [&](const ConvProblem&, const ConvOperands&) { write(1)(); };
     CHECK(program.choose(problem) == "right");
@@ -201,8 +203,9 @@ TEST_CASE("results that are not written or wrong cost an algorithm its place") {
 
 TEST_CASE("a library that fails when it is asked for algorithms has none") {
   const Stream stream;
-  const ConvLibrary broken{[](const ConvProblem&) -> ConvAlgorithms { fail("INVALID_VALUE"); },
-                           [](const ConvProblem&, const std::string&) -> std::unique_ptr<ConvAlgorithm> { fail("no"); }};
+  const ConvLibrary broken{
+      [](const ConvProblem&) -> ConvAlgorithms { fail("INVALID_VALUE"); },
+      [](const ConvProblem&, const std::string&) -> std::unique_ptr<ConvAlgorithm> { fail("no"); }};
   const ConvLibrary sound{[](const ConvProblem&) {
                             ConvAlgorithms all;
                             all.push_back(std::make_unique<FakeAlgorithm>(Fake{"sound", 1}, nullptr));

@@ -150,14 +150,14 @@ struct Device {
 };
 Device& device();
 
-/// What goes wrong on purpose in the emulated libraries. One of two things does: the call with a certain number returns a
-/// status, or work that was taken without complaint goes wrong on the device.
+/// What goes wrong on purpose in the emulated libraries. One of two things does: the call with a certain number returns
+/// a status, or work that was taken without complaint goes wrong on the device.
 struct Failures {
-  std::int64_t calls = 0;       ///< of cuBLASLt and cuDNN so far, but for those that give objects back
-  std::int64_t failing = -1;    ///< the number of the call that returns `status`, counted from 0
-  std::int64_t until = 0;       ///< if larger, so do all calls from `failing` to this one
-  int status = 0;               ///< the library's own number for it
-  std::string failed_call = {}; ///< its name, when it was made
+  std::int64_t calls = 0;        ///< of cuBLASLt and cuDNN so far, but for those that give objects back
+  std::int64_t failing = -1;     ///< the number of the call that returns `status`, counted from 0
+  std::int64_t until = 0;        ///< if larger, so do all calls from `failing` to this one
+  int status = 0;                ///< the library's own number for it
+  std::string failed_call = {};  ///< its name, when it was made
 
   enum class Work {
     undone,   ///< it does nothing, and says nothing

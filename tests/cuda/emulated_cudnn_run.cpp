@@ -301,12 +301,14 @@ cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor) {
 }
 cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor, cudnnBackendAttributeName_t name,
                                        cudnnBackendAttributeType_t type, std::int64_t count, const void* elements) {
-  return status_of("cudnnBackendSetAttribute", [&] { set_attribute(node_of(descriptor), name, type, count, elements); });
+  return status_of("cudnnBackendSetAttribute",
+                   [&] { set_attribute(node_of(descriptor), name, type, count, elements); });
 }
 cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor, cudnnBackendAttributeName_t name,
                                        cudnnBackendAttributeType_t type, std::int64_t requested, std::int64_t* count,
                                        void* elements) {
-  return status_of("cudnnBackendGetAttribute", [&] { get_attribute(node_of(descriptor), name, type, requested, count, elements); });
+  return status_of("cudnnBackendGetAttribute",
+                   [&] { get_attribute(node_of(descriptor), name, type, requested, count, elements); });
 }
 cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan,
                                   cudnnBackendDescriptor_t variant_pack) {

@@ -1,5 +1,5 @@
-// The test that a GPU is given first, on the emulated one: it passes there, and says what is wrong with a device that is
-// broken.
+// The test that a GPU is given first, on the emulated one: it passes there, and says what is wrong with a device that
+// is broken.
 #include "tools/profile/smoke.h"
 
 #include <doctest/doctest.h>

@@ -50,7 +50,8 @@ int shell(const std::string& folder, Arguments words, const std::string& log, co
 TEST_CASE("files that no run writes are left alone when a run starts, resumes and is replaced") {
   const TinyFolder folder;
   TrainConfig config = folder.config("erm", "run");
-  const Arguments foreign{".nfs00000001", ".DS_Store", "train.log", "slurm-123_4.out", "notes.tmp1", "thesis/chapter.txt"};
+  const Arguments foreign{".nfs00000001",    ".DS_Store",  "train.log",
+                          "slurm-123_4.out", "notes.tmp1", "thesis/chapter.txt"};
   for (const std::string& name : foreign) write_bytes(folder.path("run/" + name), "mine");
   { const Trainer begun(config); }
   config.resume = true;
@@ -213,7 +214,8 @@ TEST_CASE("an image that cannot be read saves the state first, and the run goes 
   }
 }
 
-TEST_CASE("a list of images trains to the bits of the tree that it lists, and given splits take the place of seeded ones") {
+TEST_CASE(
+    "a list of images trains to the bits of the tree that it lists, and given splits take the place of seeded ones") {
   const TinyFolder folder;
   Trainer(folder.config("dgsam", "tree")).run();
   const ImageFolder tree = open_image_folder(folder.data());

@@ -34,7 +34,8 @@ void add_info_command(CLI::App& app) {
   command->add_flag("--peaks", *peaks, "Also measure arithmetic and memory throughput (about a second)");
   const auto device = std::make_shared<std::string>("cuda");
   const auto test = std::make_shared<bool>(false);
-  CLI::Option* const of_test = command->add_flag("--test", *test, "Also test the device against the CPU, in a few seconds");
+  CLI::Option* const of_test =
+      command->add_flag("--test", *test, "Also test the device against the CPU, in a few seconds");
   command->add_option("--device", *device, "Of --test")->check(CLI::IsMember({"cpu", "cuda"}))->needs(of_test);
   command->callback([peaks, device, test] {
     for (const auto& [name, value] : versions()) print(name, value);
@@ -43,7 +44,7 @@ void add_info_command(CLI::App& app) {
     print("images", image_libraries());
     const CpuLimits limits = cpu_limits();
     print("threads", std::to_string(limits.threads()) + " by default: " + limits.text());
-    for (const char* device : {"cpu", "cuda"}) print(std::string("device ") + device, device_text(device));
+    for (const char* kind : {"cpu", "cuda"}) print(std::string("device ") + kind, device_text(kind));
     if (*test) {
       const SmokeResult result = smoke_test(*make_backend(*device, {.measure = false}), *make_backend("cpu"));
       std::printf("%s", result.text.c_str());

@@ -24,8 +24,8 @@ struct TrainFlags {
   std::set<std::string> given;
 };
 
-/// Parses words such as {"--steps", "7"}; files and folders become absolute. Throws Error that begins with `whose`, as in "the flags after --", where they
-/// are not train's.
+/// Parses words such as {"--steps", "7"}; files and folders become absolute. Throws Error that begins with `whose`, as
+/// in "the flags after --", where they are not train's.
 TrainFlags parse_train_flags(std::vector<std::string> words, const std::string& whose);
 /// Such words with every file and folder made absolute, for a process in another folder.
 std::vector<std::string> with_absolute_paths(std::vector<std::string> words);

@@ -86,7 +86,8 @@ void call_families(Backend& backend, DType dtype) {
 std::vector<std::byte> take_step(Backend& backend, bool recorded) {
   Operands make(backend);
   const Type image{DType::f32, {2, kPixels, kPixels, kChannels}};
-  const Tensor x = make.filled(image), w = make.filled({DType::f32, {kChannels, 3, 3, kChannels}}), y = make.make(image);
+  const Tensor x = make.filled(image), w = make.filled({DType::f32, {kChannels, 3, 3, kChannels}}),
+               y = make.make(image);
   const Tensor dw = make.make({DType::f32, {kChannels, 3, 3, kChannels}});
   const Conv2dSpec spec{.stride = 1, .padding = 1, .relu = false};
   const auto work = [&] {
@@ -149,7 +150,8 @@ SmokeResult smoke_test(Backend& device, Backend& reference, std::size_t copied) 
       text << compare.report();
       return compare.passed();
     });
-    text << "masks        of " << name_of(dtype) << ": " << device.relu_mask_bits(dtype) << " bits a row; 0: not used\n";
+    text << "masks        of " << name_of(dtype) << ": " << device.relu_mask_bits(dtype)
+         << " bits a row; 0: not used\n";
   }
   attempt("a recorded step ends with the bits of one that is not recorded",
           [&] { return take_step(device, true) == take_step(device, false); });

@@ -1,5 +1,5 @@
-// Whether a device computes what the CPU computes, in a few seconds: what is tried first on a GPU, and what a report of a
-// fault should hold.
+// Whether a device computes what the CPU computes, in a few seconds: what is tried first on a GPU, and what a report of
+// a fault should hold.
 #pragma once
 
 #include <string>

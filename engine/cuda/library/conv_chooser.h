@@ -43,9 +43,9 @@ class ConvChooser {
 
   /// Device memory of at least so many bytes.
   using Workspace = std::function<void*(std::size_t)>;
-  /// Runs candidates on the operands, whose results are undefined afterwards, and waits for each one. Null if no library
-  /// has an algorithm that works. Throws Error while the stream is recorded, and, naming algorithm and problem, when one
-  /// has taken the device with it.
+  /// Runs candidates on the operands, whose results are undefined afterwards, and waits for each one. Null if no
+  /// library has an algorithm that works. Throws Error while the stream is recorded, and, naming algorithm and problem,
+  /// when one has taken the device with it.
   std::unique_ptr<ConvAlgorithm> choose(const ConvProblem& problem, const Queue& queue, const ConvOperands& operands,
                                         const Workspace& workspace);
 

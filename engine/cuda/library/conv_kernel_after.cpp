@@ -38,8 +38,8 @@ class KernelAfter final : public ConvAlgorithm {
     if (problem_.op == ConvOp::forward) {
       return write_relu_mask(queue, {operands.result, problem_.y}, {operands.written_mask, relu_mask_type(problem_.y)});
     }
-    const Tensor dz{operands.result, problem_.x}, db{operands.bias_grad,
-                                                               {problem_.vector_dtype(), {problem_.x.shape.last()}}};
+    const Tensor dz{operands.result, problem_.x},
+        db{operands.bias_grad, {problem_.vector_dtype(), {problem_.x.shape.last()}}};
     const ConstTensor dx2{operands.residual, problem_.x};
     relu_grad(queue, dz, problem_.residual ? dx2 : ConstTensor{}, {operands.relu_output, problem_.x}, dz,
               problem_.bias ? db : Tensor{}, workspace);

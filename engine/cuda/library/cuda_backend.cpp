@@ -111,7 +111,8 @@ bool CudaBackend::run_library(const ConvProblem& problem, const ConvOperands& op
 void CudaBackend::run_kernels(const ConvProblem& problem, const ConvOperands& operands) {
   const DType master = problem.narrow ? problem.x.dtype : master_of(problem.x.dtype);  // of the vectors
   const std::int64_t filters = problem.w.shape[0], channels = problem.x.shape.last();
-  const ConstTensor w{operands.w, problem.w}, residual{operands.residual, problem.op == ConvOp::forward ? problem.y : problem.x};
+  const ConstTensor w{operands.w, problem.w},
+      residual{operands.residual, problem.op == ConvOp::forward ? problem.y : problem.x};
   switch (problem.op) {
     case ConvOp::forward: {
       const Tensor y{operands.result, problem.y};
@@ -121,7 +122,8 @@ void CudaBackend::run_kernels(const ConvProblem& problem, const ConvOperands& op
       return;
     }
     case ConvOp::data_grad:
-      return CudaKernelBackend::conv2d_data_grad({operands.y, problem.y}, w, {operands.result, problem.x}, problem.spec);
+      return CudaKernelBackend::conv2d_data_grad({operands.y, problem.y}, w, {operands.result, problem.x},
+                                                 problem.spec);
     case ConvOp::weight_grad:
       return CudaKernelBackend::conv2d_weight_grad({operands.x, problem.x}, {operands.y, problem.y},
                                                    {operands.result, {master, problem.w.shape}}, problem.spec);

@@ -16,13 +16,19 @@ constexpr std::int64_t kChannels = 192;           // of the result: more than a 
 /// Small integers, which every type holds exactly: about a third of the values before the ReLU is 0, by sums of zeros
 /// of either sign as well as of numbers that cancel.
 struct Probe {
-  std::vector<float> x, w, b, dy, w2;             ///< w2, dy: of the gradient, dx = dy w2
-  std::vector<std::uint8_t> mask;                 ///< [value > 0], as write_relu_mask() has it
+  std::vector<float> x, w, b, dy, w2;  ///< w2, dy: of the gradient, dx = dy w2
+  std::vector<std::uint8_t> mask;      ///< [value > 0], as write_relu_mask() has it
   std::vector<float> dz, db;
 
   explicit Probe(std::size_t row_bytes)
-      : x(kPixels * kDepth), w(kChannels * kDepth), b(kChannels), dy(kPixels * kDepth), w2(kDepth * kChannels),
-        mask(kPixels * row_bytes), dz(kPixels * kChannels), db(kChannels) {
+      : x(kPixels * kDepth),
+        w(kChannels * kDepth),
+        b(kChannels),
+        dy(kPixels * kDepth),
+        w2(kDepth * kChannels),
+        mask(kPixels * row_bytes),
+        dz(kPixels * kChannels),
+        db(kChannels) {
     const auto at = [](std::vector<float>& values, std::int64_t row, std::int64_t length, std::int64_t i) -> float& {
       return values[static_cast<std::size_t>(row * length + i)];
     };
@@ -75,9 +81,7 @@ bool CudaBackend::masks_agree(DType dtype) try {
   const Probe probe(row_bytes);
 
   std::vector<Buffer> buffers;
-  const auto make = [&](const Type& type) {
-    return Tensor{buffers.emplace_back(*this, type.bytes()).data(), type};
-  };
+  const auto make = [&](const Type& type) { return Tensor{buffers.emplace_back(*this, type.bytes()).data(), type}; };
   const auto filled = [&](const Type& type, const std::vector<float>& values) {
     const Tensor f32 = make({DType::f32, type.shape}), tensor = make(type);
     upload(f32, values.data());
@@ -95,7 +99,8 @@ bool CudaBackend::masks_agree(DType dtype) try {
   const Tensor b = filled({DType::f32, {kChannels}}, probe.b), mask = make(mask_type);
   for (const auto& way : writers) {
     void* const workspace = scratch(way->workspace_bytes());
-    way->run(queue(), {.x = x.data, .w = w.data, .result = y.data, .bias = b.data, .written_mask = mask.data}, workspace);
+    way->run(queue(), {.x = x.data, .w = w.data, .result = y.data, .bias = b.data, .written_mask = mask.data},
+             workspace);
     std::vector<std::uint8_t> bytes(mask_type.bytes());
     download(bytes.data(), mask);
     for (std::size_t p = 0; p < kPixels; ++p) {
@@ -108,8 +113,8 @@ bool CudaBackend::masks_agree(DType dtype) try {
   const Tensor db = make({DType::f32, {kChannels}});
   for (const auto& way : readers) {
     void* const workspace = scratch(way->workspace_bytes());
-    way->run(queue(),
-             {.w = w2.data, .y = dy.data, .result = dz.data, .mask = mask.data, .bias_grad = db.data}, workspace);
+    way->run(queue(), {.w = w2.data, .y = dy.data, .result = dz.data, .mask = mask.data, .bias_grad = db.data},
+             workspace);
     if (read(dz) != probe.dz || read(db) != probe.db) return false;
   }
   return true;

@@ -41,7 +41,8 @@ std::vector<Result> results_of(const ConvProblem& problem, const ConvOperands& o
                     : problem.op == ConvOp::weight_grad ? Type{problem.vector_dtype(), problem.w.shape}
                                                         : problem.x;
   std::vector<Result> results{{"the result", operands.result, type}};
-  if (operands.bias_grad) results.push_back({"db", operands.bias_grad, {problem.vector_dtype(), {problem.x.shape.last()}}});
+  if (operands.bias_grad)
+    results.push_back({"db", operands.bias_grad, {problem.vector_dtype(), {problem.x.shape.last()}}});
   std::erase_if(results, [](const Result& result) { return result.data == nullptr; });
   return results;
 }
@@ -125,8 +126,8 @@ std::string ResultSamples::difference_from(const ResultSamples& right) const {
     }
     if (wrong * kOneIn <= finite && !unwritten) continue;
     std::ostringstream text;
-    text << parts_[p].name << " is wrong in " << wrong << " of " << finite << " places that were looked at: "
-         << got[first] << " instead of " << expected[first];
+    text << parts_[p].name << " is wrong in " << wrong << " of " << finite
+         << " places that were looked at: " << got[first] << " instead of " << expected[first];
     return text.str();
   }
   return "";

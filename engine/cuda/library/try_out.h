@@ -27,8 +27,8 @@ class ResultSamples {
   /// Waits for the stream.
   ResultSamples(const ConvProblem& problem, const Queue& queue, const ConvOperands& operands);
 
-  /// What is wrong with these results where `right` is what our own kernels computed; empty if they agree as well as two
-  /// orders of a sum do, in the problem's precision, and generously so: this is to find results that are nonsense.
+  /// What is wrong with these results where `right` is what our own kernels computed; empty if they agree as well as
+  /// two orders of a sum do, in the problem's precision, and generously so: this is to find results that are nonsense.
   std::string difference_from(const ResultSamples& right) const;
 
  private:

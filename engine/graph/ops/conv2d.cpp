@@ -32,8 +32,8 @@ std::vector<Type> Conv2d::infer(std::span<const Type> in) const {
   const Type y{x.dtype, {x.shape[0], extent(1), extent(2), w.shape[0]}, out_layout_};
   if (present(in[kBias])) {
     const bool narrow = in[kBias].dtype == x.dtype;  // by narrow_folds()
-    require(in[kBias] == Type{narrow ? x.dtype : master_of(x.dtype), {w.shape[0]}, Layout::dense}, "conv2d: bias ", in[kBias].text(),
-            " for ", y.text());
+    require(in[kBias] == Type{narrow ? x.dtype : master_of(x.dtype), {w.shape[0]}, Layout::dense}, "conv2d: bias ",
+            in[kBias].text(), " for ", y.text());
   }
   if (present(in[kResidual])) {
     require(in[kResidual] == y, "conv2d: residual ", in[kResidual].text(), " for ", y.text());
@@ -100,7 +100,8 @@ double Conv2dWeightGrad::flops(std::span<const Type> in, std::span<const Type> o
 
 std::vector<Type> Conv2dDataGradRelu::infer(std::span<const Type> in) const {
   const Type& x = in[kX];
-  return {x, want_db_ ? Type{narrow_db_ ? x.dtype : master_of(x.dtype), {x.shape.last()}, Layout::dense} : absent_type()};
+  return {x,
+          want_db_ ? Type{narrow_db_ ? x.dtype : master_of(x.dtype), {x.shape.last()}, Layout::dense} : absent_type()};
 }
 
 void Conv2dDataGradRelu::run(Backend& backend, std::span<const ConstTensor> in, std::span<const Tensor> out) const {

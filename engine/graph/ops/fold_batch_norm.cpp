@@ -9,8 +9,7 @@ void FoldBatchNormGrad::run(Backend& backend, std::span<const ConstTensor> in, s
 
 std::vector<Type> FoldBatchNorm::infer(std::span<const Type> in) const {
   for (const Type& vector : in.subspan(kGamma)) {
-    require(vector.shape == Shape{in[kW].shape[0]}, "fold_batch_norm: ", vector.text(), " for weights ",
-            in[kW].text());
+    require(vector.shape == Shape{in[kW].shape[0]}, "fold_batch_norm: ", vector.text(), " for weights ", in[kW].text());
   }
   const Type& beta = in[kBeta];
   return {{folded_, in[kW].shape, Layout::dense}, narrow_bias_ ? Type{folded_, beta.shape, Layout::dense} : beta};
