@@ -105,7 +105,7 @@ TEST_CASE("lists of files differ by what is gone, new, of another class, split o
   const std::string before = "d\tcat\t1\t\ta\nd\tcat\t1\t\tb\nd\tcat\t1\tin\tc\nd\tcat\t1\t\te\n";
   CHECK(list_difference(before, before).empty());
   CHECK(list_difference(before, "d\tcat\t1\t\ta\nd\tdog\t1\t\tb\nd\tcat\t1\tout\tc\nd\tcat\t2\t\te\n") ==
-        "1 has another class (b: cat, now dog), 1 has another split (c), 1 has another size (e: 1 bytes, now 2 bytes)");
+        "1 has another class (b: cat, now dog), 1 has another split (c), 1 has another size (e: 1 bytes, now 2)");
   CHECK(list_difference(before, "") == "4 are gone (a, b, c, ...)");
   const TemporaryFolder place;
   const std::string list = before + std::string(100000, 'x') + "\n";

@@ -93,9 +93,10 @@ class Averager {
     backend_ = setup_ ? &setup_->backend : own_backend_.get();
     NetworkOptions network;
     network.image_size = first.config.image_size;
-    network.activation = first.config.activation();
+    network.activation = setup_ ? setup_->config.activation() : first.config.activation();
+    network.training = false;  // one image has no batch statistics, and the layouts are the same
     network.adapt_to(*backend_);
-    graph_ = build_network(model, setup_ ? setup_->network_options(1) : network).graph;
+    graph_ = build_network(model, network).graph;
   }
 
   WeightAverage run() {
