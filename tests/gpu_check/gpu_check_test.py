@@ -104,7 +104,7 @@ class GpuCheck(unittest.TestCase):
         self.assertTrue(all("bf16" in call for call in calls[2:rest]))
         self.check()
         self.assertEqual(self.calls.read_text().splitlines()[len(calls):], ["ninja -C build-gpu bench"])
-        self.maxDiff = None
+        del outcomes["compile the tests"]  # building starts anew, and they are there already
         self.assertEqual(self.outcomes(), outcomes)
         self.check("--stage", "smoke")
         self.assertEqual(self.calls.read_text().splitlines()[-1], "smoke")
