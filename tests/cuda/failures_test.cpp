@@ -41,12 +41,15 @@ Outcome train(const Failures& failures, const std::string& plans = "none", bool 
   return outcome;
 }
 
+/// Another way rounds otherwise, and Adam, which moves every parameter by 0.01 a step, makes much of the smallest
+/// gradients' signs: nearly all parameters must be where they were within a fifth of one such move. With wrong
+/// gradients about half are not.
 bool close(const Vector& a, const Vector& b) {
   if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (!(std::abs(a[i] - b[i]) <= 0.05)) return false;  // Adam moves three times by 0.01
-  }
-  return true;
+  std::size_t apart = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) apart += !(std::abs(a[i] - b[i]) <= 2e-3);
+  if (10 * apart > a.size()) MESSAGE(apart << " of " << a.size() << " parameters are apart");
+  return 10 * apart <= a.size();
 }
 
 /// Whether the message names the library's call or the way that failed.
@@ -64,7 +67,7 @@ TEST_CASE("a step goes on, or ends with a clear message, whichever call of a lib
   REQUIRE(calls > 500);
   std::int64_t ended = 0;
   std::map<std::string, int> failed;
-  // Calls of one kind in a row set one object's attributes: each first and last one of a row, and every 37th call.
+  // Most calls set one object's attributes one after the other; every 37th call meets each kind of them.
   for (std::int64_t call = 0; call < calls; call += 37) {
     CAPTURE(call);
     const int status = call % 2 == 0 ? CUBLAS_STATUS_INVALID_VALUE : CUBLAS_STATUS_NOT_SUPPORTED;
