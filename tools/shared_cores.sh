@@ -20,12 +20,13 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# ms THREADS COMMAND...: appends the median step of a run to a file. THREADS 0: as many as the program chooses.
+# measure CASE THREADS COMMAND...: adds the milliseconds of each step. THREADS 0: as many as the program chooses.
 step=(step --model resnet18 --image-size 32 --batch-size 16 --warmup 3 --steps 15 --json)
 measure() {
   local case=$1 threads=$2
   shift 2
-  "$@" "$bench" "${step[@]}" --threads "$threads" | sed -n 's/.*"ms": *\([0-9.]*\).*/\1/p' >>"$work/$case"
+  "$@" "$bench" "${step[@]}" --threads "$threads" | sed -n 's/.*"ms":\[\([^]]*\)\].*/\1/p' |
+    tr ',' '\n' >>"$work/$case"
 }
 
 # A child group with a quota of one CPU, of version 1 or 2.
