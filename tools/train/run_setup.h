@@ -22,7 +22,7 @@ namespace dgsam {
 class RunSetup {
  public:
   /// Opens the data, builds the networks and reads the images that are to be kept into what memory these leave. Nothing
-  /// has values yet: start_run() or resume_run() gives them. `config` is resolved. Throws Error for what is wrong with
+  /// has values yet: start_or_resume() gives them. `config` is resolved. Throws Error for what is wrong with
   /// it, and when memory does not suffice.
   explicit RunSetup(const TrainConfig& config);
   RunSetup(const RunSetup&) = delete;
